@@ -64,7 +64,7 @@ _maker = IdMaker()
 
 def use_node(node: int) -> None:
     """Every process that writes into one database has a number of its own (0 to 1023)."""
-    global _maker  # noqa: PLW0603: one maker a process is the point
+    global _maker  # noqa: PLW0603 - one maker a process is the point
     _maker = IdMaker(node)
 
 

@@ -1,0 +1,69 @@
+"""A transaction, as operations see it."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Executable
+
+from mailhost.database.errors import CommitFailed, Refused
+from mailhost.database.hot import Hot
+
+
+class Transaction:
+    """What an operation sees of the database, for as long as it runs. It acts through this alone, for it may run twice."""
+
+    __slots__ = ("_in_transaction", "_results", "_sql", "changes")
+
+    def __init__(self, connection: Connection, in_transaction: Callable[[], bool]) -> None:
+        self.changes: list[object] = []
+        self._sql = connection
+        self._in_transaction = in_transaction
+        self._results: list[CursorResult[Any]] = []
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        result = self._sql.execute(statement, parameters)
+        self._results.append(result)
+        return result
+
+    def many(self, statement: Hot, rows: Sequence[tuple[Any, ...]]) -> None:
+        """A hot statement, compiled once, for many rows: plain tuples of int, bytes, str and None."""
+        if rows:
+            sql, arrange = statement.compiled(self._sql.dialect)
+            self._sql.exec_driver_sql(sql, arrange(rows)).close()
+
+    def announce(self, change: object) -> None:
+        """Tell the other sessions, once this is committed."""
+        self.changes.append(change)
+
+    def close_results(self) -> None:
+        """A result left open pins the snapshot of its connection: every later read would be stale."""
+        while self._results:
+            self._results.pop().close()
+
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """A `Refused` undoes what was done inside, and what it announced. Any other error is the whole batch's.
+
+        Always the same name: a new one each time would fill the driver's cache of statements.
+        """
+        announced = len(self.changes)
+        self._sql.exec_driver_sql("SAVEPOINT operation")
+        try:
+            yield
+        except Refused:
+            self._leave("ROLLBACK TO SAVEPOINT operation", "RELEASE SAVEPOINT operation")
+            del self.changes[announced:]
+            raise
+        self._leave("RELEASE SAVEPOINT operation")
+
+    def check(self) -> None:
+        """A full disk makes SQLite undo the whole transaction, and later statements would commit alone."""
+        if not self._in_transaction():
+            raise CommitFailed("the engine has undone the transaction")
+
+    def _leave(self, *statements: str) -> None:
+        self.close_results()
+        self.check()
+        for statement in statements:
+            self._sql.exec_driver_sql(statement)

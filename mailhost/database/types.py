@@ -1,0 +1,49 @@
+"""The one MetaData, column types that mean the same on both engines, and sets of numbers as one bound value."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, MetaData, Text, cast, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Identifier = BigInteger().with_variant(Integer, "sqlite")
+"""63 bits; on SQLite only INTEGER PRIMARY KEY is the rowid."""
+Number = BigInteger().with_variant(Integer, "sqlite")
+Moment = BigInteger().with_variant(Integer, "sqlite")
+"""Milliseconds since 1970, UTC."""
+Octets = LargeBinary
+String = Text
+
+
+class json_each(GenericFunction[Any]):  # noqa: N801 - named as the SQL function it is
+    """The elements of a JSON array as rows: SQLite's json_each, PostgreSQL's json_array_elements_text."""
+
+    inherit_cache = True
+
+
+@compiles(json_each, "postgresql")
+def _json_each_postgresql(element: Any, compiler: SQLCompiler, **keywords: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **keywords)} AS json))"
+
+
+def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Rows whose `column` is among `numbers`, an ascending sequence of any length.
+
+    It reaches SQL as a range or as one JSON array, so that the limit on bound values (32,767) never applies.
+    """
+    if len(numbers) > 0 and numbers[-1] - numbers[0] + 1 == len(numbers):
+        return column.between(numbers[0], numbers[-1])
+    each = json_each(json.dumps(list(numbers))).table_valued("value")
+    return column.in_(select(cast(each.c.value, BigInteger)))

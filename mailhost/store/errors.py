@@ -1,0 +1,35 @@
+"""What the store refuses. One table in each protocol says what the client hears."""
+
+from mailhost.database.errors import Refused
+
+
+class MailboxMissing(Refused):
+    """No such mailbox."""
+
+
+class TargetMissing(MailboxMissing):
+    """The mailbox to put something in does not exist; the client may create it (TRYCREATE)."""
+
+
+class MailboxExists(Refused):
+    """There is a mailbox of this name."""
+
+
+class MailboxNameInvalid(Refused):
+    """Not a name that a mailbox may have."""
+
+
+class MailboxProtected(Refused):
+    """INBOX cannot be deleted; nothing can be its child-to-be and itself."""
+
+
+class MailboxHasChildren(Refused):
+    """A mailbox with mailboxes under it keeps its name."""
+
+
+class TooManyKeywords(Refused):
+    """The mailbox has all the keywords it can hold."""
+
+
+class MessageMissing(Refused):
+    """The message was expunged, and its time to be undeleted is over."""

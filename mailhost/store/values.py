@@ -1,0 +1,182 @@
+"""What the store takes and gives: values, never rows."""
+
+import enum
+from dataclasses import dataclass
+from typing import NewType
+
+from mailhost.ids import AccountId, BlobId, MailboxId, MessageId, Millis, ModSeq, Uid, UidValidity
+
+Flags = NewType("Flags", int)
+"""A message's flags as bits: five of the system, then 27 keywords of its mailbox (RFC 3501 section 2.3.2)."""
+
+
+class SystemFlag(enum.IntFlag):
+    """RFC 3501 section 2.3.2. `\\Recent` is no bit: it follows from `Mailbox.recent_uid`."""
+
+    SEEN = 1
+    ANSWERED = 2
+    FLAGGED = 4
+    DELETED = 8
+    DRAFT = 16
+
+
+SYSTEM_FLAGS: dict[str, SystemFlag] = {
+    "\\Answered": SystemFlag.ANSWERED,
+    "\\Flagged": SystemFlag.FLAGGED,
+    "\\Deleted": SystemFlag.DELETED,
+    "\\Seen": SystemFlag.SEEN,
+    "\\Draft": SystemFlag.DRAFT,
+}
+FIRST_KEYWORD_BIT, KEYWORDS = 5, 27
+
+
+class SpecialUse(enum.StrEnum):
+    """RFC 6154 section 2."""
+
+    ARCHIVE = "\\Archive"
+    DRAFTS = "\\Drafts"
+    JUNK = "\\Junk"
+    SENT = "\\Sent"
+    TRASH = "\\Trash"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox as SELECT and STATUS tell it."""
+
+    id: MailboxId
+    account: AccountId
+    name: str
+    uid_validity: UidValidity
+    uid_next: Uid
+    highest_mod_seq: ModSeq
+    recent_uid: Uid
+    """Messages with this UID or above are `\\Recent` to the next session that selects read-write."""
+    messages: int
+    unseen: int
+    octets: int
+    special_use: SpecialUse | None
+    subscribed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxKey:
+    """Where a mailbox is found: every mail table is keyed by account first."""
+
+    account: AccountId
+    id: MailboxId
+
+
+class Place(enum.IntEnum):
+    """Where the octets of a blob lie."""
+
+    INLINE = 0
+    CHUNKED = 1
+    FILE = 2
+
+
+class Codec(enum.IntEnum):
+    PLAIN = 0
+    ZSTD = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBlob:
+    """A blob ready for its row: compressed, or already a synced file."""
+
+    id: BlobId
+    sha256: bytes
+    size: int
+    stored_size: int
+    codec: Codec
+    place: Place
+    data: bytes | None
+    """The octets as stored, for INLINE and CHUNKED; a FILE is found by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What the scanner found once, at acceptance: finished bytes for FETCH. Offsets count within the blob."""
+
+    header_octets: int
+    begins_with_field: bool
+    envelope: bytes
+    body: bytes
+    body_structure: bytes
+    parts: bytes
+    header_cache: bytes
+    sent_date: Millis | None
+    message_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One message's octets and what is known of them."""
+
+    blob: PreparedBlob
+    structure: Structure
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message that is to enter a mailbox."""
+
+    mailbox: MailboxKey
+    message: MessageId
+    blob: BlobId
+    structure: Structure
+    prefix: bytes
+    size: int
+    """Octets as served: prefix and blob."""
+    internal_date: Millis
+    flags: Flags
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a message went: what APPENDUID and the ledger tell."""
+
+    uid_validity: UidValidity
+    uid: Uid
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What COPYUID tells (RFC 4315 section 3): sources and targets in the same order."""
+
+    uid_validity: UidValidity
+    sources: tuple[Uid, ...]
+    targets: tuple[Uid, ...]
+
+
+class FlagAction(enum.Enum):
+    SET = "FLAGS"
+    ADD = "+FLAGS"
+    REMOVE = "-FLAGS"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A message as FETCH and RETR serve it; which of the finished bytes are filled depends on what was asked."""
+
+    uid: Uid
+    size: int
+    internal_date: Millis
+    envelope: bytes
+    body: bytes
+    body_structure: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where the octets of one message are: enough to serve any part of them."""
+
+    uid: Uid
+    blob: BlobId
+    prefix: bytes
+    size: int
+    header_octets: int
+    begins_with_field: bool
+    parts: bytes
+    header_cache: bytes

@@ -1,0 +1,1 @@
+"""The user database: domains, accounts, aliases, passwords. Read `values`, `tables`, `addresses`, `accounts`, `passwords`."""
