@@ -11,7 +11,7 @@ Flags = NewType("Flags", int)
 
 
 class SystemFlag(enum.IntFlag):
-    """RFC 3501 section 2.3.2. `\\Recent` is no bit: it follows from `Mailbox.recent_uid`."""
+    """RFC 3501 section 2.3.2. "Recent" is no bit: it follows from `Mailbox.recent_uid`."""
 
     SEEN = 1
     ANSWERED = 2

@@ -1,0 +1,39 @@
+"""What every session may lean on, whatever its protocol."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mailhost.database.database import Database
+from mailhost.events.event import Events
+from mailhost.store.index import Indexes
+from mailhost.store.octets import BlobStore
+from mailhost.users.passwords import Logins
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that hold in every protocol; each is a setting."""
+
+    most_errors: int = 20
+    """Commands in a row that are not understood before the server hangs up."""
+    line_octets: int = 8 << 10
+    login_tries: int = 5
+    message_octets: int = 50 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The mailbox store, the user database, and what goes with them."""
+
+    host: str
+    """The name by which this server calls itself."""
+    database: Database
+    blobs: BlobStore
+    indexes: Indexes
+    logins: Logins
+    events: Events
+    limits: Limits
+    allow_plaintext: bool
+    """Whether a password may be sent without TLS."""
+    failure_delay: timedelta = timedelta(seconds=1)
+    """How long the answer to a wrong password waits."""

@@ -1,0 +1,252 @@
+"""The channel: all that a session knows of the network. Lines in, octets out, every wait with a deadline.
+
+Two transports lie below it: Twisted's (`connection`) and one in memory for tests (`memory`). The buffer, the limits and the
+deadlines are here, once.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
+
+HIGH_WATER = 256 << 10
+"""Octets of unread input at which the peer is told to wait."""
+LOW_WATER = 64 << 10
+
+
+class ChannelError(Exception):
+    """The conversation cannot go on."""
+
+
+class EndOfInput(ChannelError):
+    """The peer has said all it had to say; what came before was still answered."""
+
+
+class TimedOut(ChannelError):
+    """The peer was silent, or did not read, beyond its deadline."""
+
+
+class LineTooLong(ChannelError):
+    """A line beyond its limit; it was skipped to its end, and the conversation may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Facts of the connection."""
+
+    address: str
+    port: int
+    listener: str
+    """The name of the listener in the settings: smtp, submission, imaps ..."""
+    tls: str = ""
+    """The TLS version and cipher, or nothing in clear."""
+
+
+class Wire(Protocol):
+    """The transport below a channel."""
+
+    def write(self, data: bytes) -> None: ...
+    def pause(self) -> None:
+        """Deliver no input until `resume`."""
+
+    def resume(self) -> None: ...
+    async def start_tls(self) -> str:
+        """Handshake as the server; answers with version and cipher."""
+        ...
+
+    def close(self) -> None:
+        """Send what is written, then end the connection."""
+
+    def abort(self) -> None: ...
+
+
+class Channel:
+    """One connection, as its session sees it."""
+
+    __slots__ = (
+        "_arrived",
+        "_ended",
+        "_expires",
+        "_input",
+        "_loop",
+        "_paused",
+        "_scanned",
+        "_timer",
+        "_wire",
+        "_writable",
+        "closed",
+        "peer",
+        "timeout",
+    )
+
+    def __init__(self, wire: Wire, peer: Peer, timeout: timedelta) -> None:
+        self.peer = peer
+        self.timeout = timeout.total_seconds()
+        """Seconds that one wait for input, or for the peer to read, may last."""
+        self.closed = False
+        self._wire = wire
+        self._input = bytearray()
+        self._scanned = 0
+        self._arrived: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._ended = False
+        self._paused = False
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._expires = 0.0
+
+    # What a session does.
+
+    async def read_line(self, limit: int) -> bytes:
+        """A line without its end, which is CRLF, or LF alone where a person types.
+
+        Raises `LineTooLong` beyond `limit` octets (the line is skipped), `EndOfInput`, `TimedOut`.
+        """
+        while (end := self._input.find(b"\n", self._scanned)) < 0:
+            self._scanned = len(self._input)
+            if self._scanned > limit + 2:
+                await self._skip_line()
+                raise LineTooLong
+            await self._more()
+        line = bytes(self._input[:end])
+        self._take(end + 1)
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        if len(line) > limit:
+            raise LineTooLong
+        return line
+
+    async def read_exactly(self, octets: int) -> bytes:
+        """So many octets, whatever they are: a literal, or a chunk of BDAT. The caller has checked its limit."""
+        while len(self._input) < octets:
+            await self._more()
+        data = bytes(self._input[:octets])
+        self._take(octets)
+        return data
+
+    async def read_chunk(self, most: int = 64 << 10) -> bytes:
+        """What has arrived, at least one octet and `most` at most."""
+        while not self._input:
+            await self._more()
+        data = bytes(self._input[:most])
+        self._take(len(data))
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Give back what followed the end of a message: it is the next command."""
+        self._input[:0] = data
+        self._scanned = 0
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the peer has sent something that is not read yet."""
+        return bool(self._input)
+
+    def write(self, data: bytes) -> None:
+        if not self.closed:
+            self._wire.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the peer reads again. Raises `TimedOut` when it does not."""
+        if self._writable is not None:
+            await self._wait(self._writable)
+
+    async def start_tls(self) -> None:
+        """Go on inside TLS. The session has made sure that nothing was sent ahead (RFC 3207 section 5)."""
+        self._input.clear()
+        self._scanned = 0
+        tls = await asyncio.wait_for(self._wire.start_tls(), self.timeout)
+        self.peer = replace(self.peer, tls=tls)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._stop_timer()
+            self._wire.close()
+
+    def abort(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._stop_timer()
+            self._wire.abort()
+
+    # What the transport tells.
+
+    def received(self, data: bytes) -> None:
+        self._input += data
+        if len(self._input) > HIGH_WATER and not self._paused:
+            self._paused = True
+            self._wire.pause()
+        self._wake(self._arrived)
+
+    def ended(self) -> None:
+        """The peer sends no more."""
+        self._ended = True
+        self._wake(self._arrived)
+        self._wake(self._writable)
+
+    def stop_writing(self) -> None:
+        if self._writable is None:
+            self._writable = self._loop.create_future()
+
+    def go_on_writing(self) -> None:
+        self._wake(self._writable)
+        self._writable = None
+
+    # Below.
+
+    async def _more(self) -> None:
+        if self._ended:
+            raise EndOfInput
+        if self._paused:
+            self._paused = False
+            self._wire.resume()
+        self._arrived = self._loop.create_future()
+        try:
+            await self._wait(self._arrived)
+        finally:
+            self._arrived = None
+
+    async def _skip_line(self) -> None:
+        while (end := self._input.find(b"\n")) < 0:
+            self._take(len(self._input))
+            await self._more()
+        self._take(end + 1)
+
+    def _take(self, octets: int) -> None:
+        del self._input[:octets]
+        self._scanned = 0
+        if self._paused and len(self._input) < LOW_WATER:
+            self._paused = False
+            self._wire.resume()
+
+    async def _wait(self, event: asyncio.Future[None]) -> None:
+        """One timer a connection, moved only when it fires: a wait costs no timer of its own."""
+        self._expires = self._loop.time() + self.timeout
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._expires, self._time_is_up)
+        elif self._timer.when() > self._expires:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._expires, self._time_is_up)
+        await event
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        waiting = [event for event in (self._arrived, self._writable) if event is not None and not event.done()]
+        if not waiting:
+            return
+        if self._loop.time() < self._expires:
+            self._timer = self._loop.call_at(self._expires, self._time_is_up)
+            return
+        for event in waiting:
+            event.set_exception(TimedOut())
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @staticmethod
+    def _wake(event: asyncio.Future[None] | None) -> None:
+        if event is not None and not event.done():
+            event.set_result(None)

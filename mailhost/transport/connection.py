@@ -1,0 +1,186 @@
+"""Twisted's transport below a channel: the one place where sessions meet Deferred-land."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IOpenSSLContextFactory,
+    IPushProducer,
+    ITLSTransport,
+)
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailhost.transport.channel import Channel, Peer
+from mailhost.transport.limits import ConnectionLimit
+
+Conversation = Callable[[Channel], Awaitable[None]]
+
+
+class Transport(ITLSTransport, IConsumer, IPushProducer):
+    """What Twisted's TCP transports give."""
+
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
+class Connection(Protocol):
+    """Carries octets between a Twisted transport and a channel, and keeps the task that talks."""
+
+    transport: Transport
+    factory: "ConversationFactory"
+
+    def __init__(self) -> None:
+        self.channel: Channel | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._handshake: asyncio.Future[str] | None = None
+        self._counted = ""
+
+    # Twisted's side.
+
+    def connectionMade(self) -> None:  # noqa: N802
+        transport = self.transport
+        transport.setTcpNoDelay(True)  # without it a response waits 40 ms for the peer's acknowledgement
+        peer = _peer(transport.getPeer(), self.factory.listener)
+        if not self.factory.limit.enter(peer.address):
+            transport.write(self.factory.too_many)
+            transport.loseConnection()
+            return
+        self._counted = peer.address
+        transport.registerProducer(self, True)
+        self.channel = Channel(self, peer, self.factory.timeout)
+        self._task = asyncio.get_running_loop().create_task(self._talk(self.channel))
+        self.factory.tasks.add(self._task)
+        self._task.add_done_callback(self.factory.tasks.discard)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self.channel is not None:
+            self.channel.received(data)
+
+    def readConnectionLost(self) -> None:  # noqa: N802
+        if self.channel is not None:
+            self.channel.ended()
+
+    def writeConnectionLost(self) -> None:  # noqa: N802
+        """We never close one direction alone."""
+
+    def connectionLost(self, reason: Failure = ConnectionDone) -> None:  # type: ignore[assignment]  # noqa: N802
+        """An end of input is read, not thrown: what came before is still answered. Only a reset cancels the conversation."""
+        if self._counted:
+            self.factory.limit.leave(self._counted)
+            self._counted = ""
+        if self._handshake is not None and not self._handshake.done():
+            self._handshake.set_exception(ConnectionError(str(reason.value)))
+        if self.channel is None or self._task is None:
+            return
+        self.channel.closed = True
+        self.channel.go_on_writing()
+        self.channel.ended()
+        if not reason.check(ConnectionDone):
+            self._task.cancel()
+
+    def handshakeCompleted(self) -> None:  # noqa: N802
+        if self._handshake is not None and not self._handshake.done():
+            self._handshake.set_result(_tls_facts(self.transport))
+
+    async def _talk(self, channel: Channel) -> None:
+        try:
+            if self.factory.implicit_tls:
+                await channel.start_tls()
+            await self.factory.conversation(channel)
+        except (ConnectionError, TimeoutError):
+            channel.abort()
+        finally:
+            channel.close()
+
+    # The channel's side: a Wire.
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def pause(self) -> None:
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        self.transport.resumeProducing()
+
+    async def start_tls(self) -> str:
+        self._handshake = asyncio.get_running_loop().create_future()
+        self.transport.unregisterProducer()
+        self.transport.startTLS(self.factory.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
+        self.transport.registerProducer(self, True)
+        return await self._handshake
+
+    def close(self) -> None:
+        self.transport.unregisterProducer()  # or Twisted waits for it for ever
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        self.transport.unregisterProducer()
+        self.transport.abortConnection()
+
+    # The producer's side: Twisted says when its buffer is full.
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        if self.channel is not None:
+            self.channel.stop_writing()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        if self.channel is not None:
+            self.channel.go_on_writing()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """The connection ends: `connectionLost` follows."""
+
+
+class ConversationFactory(ServerFactory):
+    """Accepts connections of one listener, and starts a conversation on each."""
+
+    protocol = Connection  # type: ignore[assignment]  # Twisted types its protocols by their factory
+    noisy = False
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        *,
+        listener: str,
+        tls: IOpenSSLContextFactory,
+        implicit_tls: bool,
+        timeout: timedelta,
+        limit: ConnectionLimit,
+        too_many: bytes,
+    ) -> None:
+        self.conversation = conversation
+        self.listener = listener
+        self.tls = tls
+        self.implicit_tls = implicit_tls
+        self.timeout = timeout
+        self.limit = limit
+        self.too_many = b"" if implicit_tls else too_many
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def end_conversations(self, grace: timedelta) -> None:
+        """Let those under way finish for so long, then cancel them; what is in a commit ends whole."""
+        if self.tasks:
+            _, late = await asyncio.wait(self.tasks, timeout=grace.total_seconds())
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+
+def _peer(address: IAddress, listener: str) -> Peer:
+    if isinstance(address, IPv4Address | IPv6Address):
+        return Peer(address.host, address.port, listener)
+    return Peer(str(address), 0, listener)
+
+
+def _tls_facts(transport: object) -> str:
+    connection = transport.getHandle()  # type: ignore[attr-defined]  # a TLS transport's handle is pyOpenSSL's connection
+    return f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"
