@@ -39,6 +39,7 @@ class Session(ABC, Generic[R, A]):
         """Whether the loop is to stop after the reply that is being sent."""
         self.strikes = 0
         """Commands in a row that were not understood."""
+        self.failed_logins = 0
         self._after: Callable[[], Awaitable[None]] | None = None
 
     @property
