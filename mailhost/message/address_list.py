@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from mailhost.message.lexical import comment_end, unescape
 
+MOST_WORDS = 2_000
+"""In one address; blanks and marks count as words."""
+
 
 class Listed(NamedTuple):
     """One address in the four words of RFC 3501 section 7.4.2.
@@ -30,6 +33,7 @@ _SIMPLE = re.compile(
 )
 """What nearly all senders write: `Name <local@domain>` or `local@domain`."""
 
+_SEPARATORS = re.compile(rb"[\s,]*+")
 _TOKEN = re.compile(
     rb'(?P<blank>\s++)|"(?P<quoted>(?:[^"\\]++|\\.|\\\Z)*)"?|(?P<mark>[<>(),:;@])'
     rb'|(?P<word>\[[^\]]*+\]?|[^\s"(),:;<>@\[]++)',
@@ -40,7 +44,9 @@ _TOKEN = re.compile(
 def address_list(value: bytes, most: int) -> list[Listed]:
     """The addresses in an unfolded value, `most` of them at most (and the end of a group that was begun)."""
     reader = _ListReader(value)
-    while reader.at < len(value) and len(reader.found) < most:
+    for _ in range(2 * most + 1):  # a group that is empty, or nothing at all, costs work too
+        if reader.at >= len(value) or len(reader.found) >= most:
+            break
         reader.read_one()
     if reader.in_group:
         reader.found.append(GROUP_END)
@@ -59,6 +65,7 @@ class _ListReader:
     def read_one(self) -> None:
         simple = _SIMPLE.match(self.value, self.at)
         if simple is None:
+            self.at = _SEPARATORS.match(self.value, self.at).end()  # type: ignore[union-attr]  # it matches nothing, too
             self._read_any()
             return
         self.at = simple.end()
@@ -72,19 +79,23 @@ class _ListReader:
     def _read_any(self) -> None:
         """One address = mailbox / group, up to the comma, colon or semicolon that ends it."""
         entry = _Entry()
-        while self.at < len(self.value):
+        for _ in range(MOST_WORDS):
             token = _TOKEN.match(self.value, self.at)
-            if token is None:  # no octet is outside the pattern; never loop
-                self.at += 1
-                continue
+            if token is None:
+                return self._end(entry, b"")
             self.at = token.end()
             mark = token["mark"]
             if mark == b"(":
                 self._comment(entry)
             elif not entry.take(token, mark):
-                self._end(entry, mark)
-                return
-        self._end(entry, b"")
+                return self._end(entry, mark)
+        self._skip_the_rest()
+        return self._end(entry, b"")
+
+    def _skip_the_rest(self) -> None:
+        """Nobody has a name of so many words: the next address begins after a comma."""
+        comma = self.value.find(b",", self.at)
+        self.at = len(self.value) if comma < 0 else comma + 1
 
     def _comment(self, entry: "_Entry") -> None:
         start, self.at = self.at, comment_end(self.value, self.at - 1)

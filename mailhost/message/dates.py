@@ -18,7 +18,7 @@ _ZONE_HOURS = {
 _CLOCK = rb"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:\.\d{1,9})?)?"
 _ZONE = rb"\s*+(?:(?:GMT|UTC?)?(?P<sign>[+-])(?P<zone_hour>\d\d):?(?P<zone_minute>\d\d)|(?P<zone>[A-Za-z]{1,5}))?"
 _RFC_5322 = re.compile(
-    rb"\s*+(?:[A-Za-z]{2,9}\.?,?\s*+)?(?P<day>\d{1,2})[\s-]\s*+(?P<month>[A-Za-z]{3})[a-z]{0,6}[\s.,-]++"
+    rb"\s*+(?:[A-Za-z]{2,9}\.?\s*+,?\s*+)?(?P<day>\d{1,2})[\s-]\s*+(?P<month>[A-Za-z]{3})[a-z]{0,6}[\s.,-]++"
     rb"(?P<year>\d{2,4})[\s,]\s*+" + _CLOCK + _ZONE
 )
 _ASCTIME = re.compile(
