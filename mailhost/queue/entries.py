@@ -100,8 +100,8 @@ def of_journey(tx: Transaction, journey: int) -> list[Delivery]:
 
 def states(tx: Transaction) -> dict[State, int]:
     """How many recipients are in each state: their sum is what was accepted."""
-    rows = tx.execute(select(delivery.c.state, func.count().label("count")).group_by(delivery.c.state))
-    return {State(row.state): row.count for row in rows}
+    rows = tx.execute(select(delivery.c.state, func.count().label("rows")).group_by(delivery.c.state))
+    return {State(row.state): row.rows for row in rows}
 
 
 def blobs_in_use() -> Select[Any]:
