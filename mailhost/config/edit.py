@@ -10,25 +10,25 @@ def set_value(text: str, section: str, key: str, value: object) -> str:
     """The text with `key` of `section` set. The caller reads the outcome again before it keeps it."""
     lines = text.splitlines()
     line = f"{key} = {_written(value)}"
-    start, end = _table(lines, section)
-    if start == end:
+    table = _table(lines, section)
+    if table is None:
         lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
-        start, end = len(lines), len(lines)
-    place = next((at for at in range(start, end) if re.match(rf"\s*{re.escape(key)}\s*=", lines[at])), None)
+        table = range(len(lines), len(lines))
+    place = next((at for at in table if re.match(rf"\s*{re.escape(key)}\s*=", lines[at])), None)
     if place is None:
-        lines.insert(start, line)
+        lines.insert(table.start, line)
     else:
         lines[place] = line
     return "\n".join(lines) + "\n"
 
 
-def _table(lines: list[str], section: str) -> tuple[int, int]:
-    """The lines below the header of a table, up to the next header; an empty range where there is none."""
+def _table(lines: list[str], section: str) -> range | None:
+    """Where the lines below the header of a table are, up to the next header."""
     headers = [at for at, line in enumerate(lines) if re.match(r"\s*\[", line)]
     for at, following in zip(headers, [*headers[1:], len(lines)], strict=True):
         if re.fullmatch(rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?", lines[at]):
-            return at + 1, following
-    return 0, 0
+            return range(at + 1, following)
+    return None
 
 
 def _written(value: object) -> str:

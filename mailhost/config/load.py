@@ -11,7 +11,7 @@ import msgspec
 
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import Config, Section
-from mailhost.config.units import Duration, Least, Most, Octets
+from mailhost.config.units import Bound, Duration, Octets
 
 OVERRIDE = "--set"
 """What a problem names as its source when the command line is at fault."""
@@ -56,6 +56,7 @@ def parse(text: str, source: str, folder: Path, overrides: Iterable[str] = ()) -
         convert({section: {key: value}}, OVERRIDE)  # so that the one at fault is named
         data.setdefault(section, {})[key] = value
         config = convert(data, OVERRIDE)
+    _check_ports(config, source)
     return _with_absolute_paths(config, folder)
 
 
@@ -96,8 +97,8 @@ def hints(section: type[Section]) -> dict[str, Any]:
     return get_type_hints(section, include_extras=True)
 
 
-def bounds(hint: Any) -> list[Least | Most]:
-    return [bound for bound in getattr(hint, "__metadata__", ()) if isinstance(bound, Least | Most)]
+def bounds(hint: Any) -> list[Bound]:
+    return [bound for bound in getattr(hint, "__metadata__", ()) if isinstance(bound, Bound)]
 
 
 def _check_keys(data: Mapping[str, Any], source: str) -> None:
@@ -162,6 +163,14 @@ def _check_bounds(name: str, section: Section, source: str) -> None:
         for bound in bounds(hint):
             if not bound.allows(value):
                 raise ConfigProblem(source, f"{name}.{key}", f"{value} does not do; {bound}")
+
+
+def _check_ports(config: Config, source: str) -> None:
+    """Two listeners cannot share a port. Only the whole is looked at: overrides may swap two."""
+    taken: dict[int, str] = {}
+    for name, listener in config.listeners.items():
+        if (other := taken.setdefault(listener.port, name)) != name:
+            raise ConfigProblem(source, f"{name}.port", f"{listener.port} is {other}.port too; choose another")
 
 
 def _check_url(config: Config, source: str) -> None:

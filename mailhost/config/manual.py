@@ -86,7 +86,9 @@ UNITS: Mapping[Any, str] = {
 def _unit(hint: Any) -> str:
     plain = getattr(hint, "__origin__", hint)
     named = UNITS.get(plain) or " or ".join(to_toml(choice) for choice in hint.__args__)
-    limits = [str(bound) for bound in bounds(hint) if bound.bound]  # that nothing is negative goes without saying
+    limits = [
+        str(bound) for bound in bounds(hint) if getattr(bound, "bound", True)
+    ]  # that nothing is negative goes without saying
     return ", ".join([named, *limits])
 
 

@@ -8,13 +8,31 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from mailhost.config.units import Duration, Least, Most, Octets, days, hours, kib, mib, milliseconds, minutes, seconds
+from mailhost.config.units import (
+    Duration,
+    Form,
+    Least,
+    Most,
+    Octets,
+    days,
+    hours,
+    kib,
+    mib,
+    milliseconds,
+    minutes,
+    seconds,
+)
 
 Port = Annotated[int, Least(1), Most(65_535)]
 Count = Annotated[int, Least(1)]
 Wait = Annotated[Duration, Least(milliseconds(1))]
 """A deadline: there is no "for ever"."""
 Span = Annotated[Duration, Least(seconds(0))]
+
+
+HOST = r"(?!.{254})[0-9A-Za-z]([0-9A-Za-z-]{0,62})(\.[0-9A-Za-z]([0-9A-Za-z-]{0,62}))*"
+"""What may be said in a greeting (RFC 5321 section 4.1.2)."""
+ADDRESS = r"[0-9]+(\.[0-9]+){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,11 +42,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Server(Section, frozen=True):
     """The server as a whole."""
 
-    host: str = "localhost"
+    host: Annotated[str, Form(HOST, "mail.example.org")] = "localhost"
     """The name by which this server calls itself in greetings and in Received; a public server has an MX or A record of this name."""
     data: Path = Path("/var/lib/mailhost")
     """The folder of all that is kept: database, larger messages, keys. A relative path counts from this file's folder. Never on NFS."""
-    bind: str = "127.0.0.1"
+    bind: Annotated[str, Form(ADDRESS, "127.0.0.1")] = "127.0.0.1"
     """The address to listen on. Loopback until you decide otherwise; "0.0.0.0" is every IPv4 address, "::" every one."""
     node: Annotated[int, Least(0), Most(1023)] = 0
     """The number of this process among all that write into one database: identifiers contain it, so no two may share it."""
@@ -156,7 +174,7 @@ class Login(Section, frozen=True):
     """Wrong passwords in one connection, before the server hangs up."""
     failure_delay: Span = seconds(1)
     """How long the answer to a wrong password waits; an unknown user costs the same."""
-    cache_seconds: Annotated[int, Least(0), Most(86_400)] = 600
+    cache_seconds: Annotated[int, Least(0), Most(86_400)] = 3_600
     """How many seconds a verified password is remembered in memory (never the password itself). Clients log in every few minutes; a hash
     costs 22 ms, a look 1 us. 0 remembers nothing. A changed password counts at once in any case."""
     argon2_passes: Count = 2
@@ -167,7 +185,7 @@ class Login(Section, frozen=True):
     """argon2id lanes (p)."""
     threads: Annotated[int, Least(1), Most(64)] = 2
     """Threads that verify passwords, so that the others are not kept waiting."""
-    queue: Count = 100
+    queue: Count = 200
     """Logins that may wait for a thread; further ones are told to try again later, and memory stays bounded."""
 
 

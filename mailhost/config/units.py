@@ -99,6 +99,23 @@ class Most:
         return f"at most {self.bound}{_because(self.reason)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a text must look."""
+
+    pattern: str
+    example: str
+
+    def allows(self, value: str) -> bool:
+        return re.fullmatch(self.pattern, value) is not None
+
+    def __str__(self) -> str:
+        return f"such as {self.example}"
+
+
+Bound = Least | Most | Form
+
+
 def _because(reason: str) -> str:
     return f" ({reason})" if reason else ""
 
