@@ -26,7 +26,7 @@ async def add_accounts(config: Config, pairs: Iterable[Pair]) -> AsyncIterator[t
 
 
 async def list_accounts(config: Config) -> list[Any]:
-    from mailhost.administration import accounts, open_database  # type: ignore[import-not-found]  # comes with the store
+    from mailhost.administration import accounts, open_database
 
     async with open_database(config) as database:
         found: list[Any] = await accounts.list_accounts(database)
@@ -35,7 +35,7 @@ async def list_accounts(config: Config) -> list[Any]:
 
 async def welcome(config: Config, addresses: Iterable[str], message: str) -> None:
     """Deliver a first message to each address, by the way that every message takes."""
-    from mailhost.administration import accounts, open_database  # type: ignore[import-not-found]  # comes with the store
+    from mailhost.administration import accounts, open_database
 
     async with open_database(config) as database:
         for address in addresses:
@@ -43,14 +43,14 @@ async def welcome(config: Config, addresses: Iterable[str], message: str) -> Non
 
 
 async def add_domain(config: Config, name: str) -> None:
-    from mailhost.administration import domains, open_database  # type: ignore[import-not-found]  # comes with the store
+    from mailhost.administration import domains, open_database
 
     async with open_database(config) as database:
         await domains.add_domain(database, name)
 
 
 async def list_domains(config: Config) -> list[str]:
-    from mailhost.administration import domains, open_database  # type: ignore[import-not-found]  # comes with the store
+    from mailhost.administration import domains, open_database
 
     async with open_database(config) as database:
         found: list[str] = await domains.list_domains(database)
