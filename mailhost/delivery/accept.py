@@ -7,7 +7,8 @@ from mailhost.database.errors import Refused
 from mailhost.database.marks import for_many
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.route import Recipient, Route
-from mailhost.ids import DeliveryId, MailboxId
+from mailhost.ids import BlobId, DeliveryId, MailboxId
+from mailhost.message.address import Address
 from mailhost.message.received import delivered_to_field, return_path_field
 from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
@@ -43,14 +44,22 @@ class Accepted:
 @for_many
 def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted | Refused]:
     """Store and queue (design: invariant 4, accepted recipients are the sum of the states). Nothing is looked up or refused here."""
-    keys = [route.mailbox for each in requests for recipient in each.recipients for route in recipient.routes if route.mailbox]
+    keys = [
+        route.mailbox
+        for each in requests
+        for recipient in each.recipients
+        for route in recipient.routes
+        if route.mailbox
+    ]
     locked = mailboxes.lock(tx, keys) if keys else {}
     new = [message for each in requests for message in _messages(each, locked)]
     blobs.insert_many(tx, [each.content.blob for each in requests])
     answers = messages.put(tx, locked, new, requests[0].acceptance.at)
     placed = {(message.blob, message.mailbox.id): place for message, place in zip(new, answers, strict=True)}
     accepted = [Accepted(tuple(_ledger(each, placed))) for each in requests]
-    entries.insert_many(tx, [each.acceptance for each in requests], [row for each in accepted for row in each.deliveries])
+    entries.insert_many(
+        tx, [each.acceptance for each in requests], [row for each in accepted for row in each.deliveries]
+    )
     return list(accepted)
 
 
@@ -59,8 +68,15 @@ def prefix_for(acceptance: Acceptance, address: str, begins_with_field: bool) ->
 
     Content that does not begin with a field is kept apart by an empty line: its first line must not extend ours.
     """
-    fields = return_path_field(acceptance.reverse_path) + delivered_to_field(address) + acceptance.prefix
+    reverse_path = address_of(acceptance.reverse_path) if acceptance.reverse_path else None
+    fields = return_path_field(reverse_path) + delivered_to_field(address_of(address)) + acceptance.prefix
     return fields if begins_with_field else fields + b"\r\n"
+
+
+def address_of(kept: str) -> Address:
+    """An address as rows keep it: the local part by its meaning, without quotes."""
+    local, _, domain = kept.rpartition("@")
+    return Address(local, domain)
 
 
 def _messages(request: AcceptRequest, locked: dict[MailboxId, Locked]) -> list[NewMessage]:
@@ -78,10 +94,12 @@ def _message(request: AcceptRequest, route: Route) -> NewMessage:
     content, acceptance = request.content, request.acceptance
     prefix = prefix_for(acceptance, route.address, content.structure.begins_with_field)
     size = len(prefix) + content.blob.size
-    return NewMessage(route.mailbox, route.message, content.blob.id, content.structure, prefix, size, acceptance.at, Flags(0))
+    return NewMessage(
+        route.mailbox, route.message, content.blob.id, content.structure, prefix, size, acceptance.at, Flags(0)
+    )
 
 
-def _ledger(request: AcceptRequest, placed: dict[tuple[int, MailboxId], Placed]) -> list[Delivery]:
+def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Placed]) -> list[Delivery]:
     rows = []
     acceptance = request.acceptance
     for recipient in request.recipients:
@@ -106,7 +124,11 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[int, MailboxId], Placed])
 
 
 def _row(
-    request: AcceptRequest, recipient: Recipient, route: Route, parent: DeliveryId | None, placed: dict[tuple[int, MailboxId], Placed]
+    request: AcceptRequest,
+    recipient: Recipient,
+    route: Route,
+    parent: DeliveryId | None,
+    placed: dict[tuple[BlobId, MailboxId], Placed],
 ) -> Delivery:
     acceptance = request.acceptance
     place = placed.get((acceptance.blob, route.mailbox.id)) if route.mailbox else None

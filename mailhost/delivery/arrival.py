@@ -1,10 +1,12 @@
 """A message on its way in: its header block passes one filter, and its octets go where they will rest, while they still flow."""
 
 import mmap
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from mailhost.message.structure import Limits, Scanned, scan
+from mailhost.message.budget import Limits
+from mailhost.message.structure import Scanned, scan
 from mailhost.store.octets import BlobStore
 from mailhost.store.values import Content
 
@@ -12,6 +14,9 @@ HeaderFilter = Callable[[bytes], bytes]
 
 SCAN_IN_LOOP = 256 << 10
 """Octets that are scanned at once; more is scanned in a thread."""
+
+
+_FIELD_NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
 
 
 class HeaderTooLarge(Exception):
@@ -39,7 +44,10 @@ class Arrival:
         seen = max(len(self._head) - 3, 0)
         self._head += data
         end = _header_end(self._head, seen)
-        if end is not None:
+        if _is_no_header(self._head):
+            head, self._head = self._head, None
+            await self._incoming.write(head)
+        elif end is not None:
             head, self._head = self._head, None
             await self._incoming.write(self._filter(head[:end]) + head[end:])
         elif len(self._head) > self._most_header:
@@ -62,6 +70,11 @@ class Arrival:
         if len(content) > SCAN_IN_LOOP:
             return await self._blobs.in_thread(lambda: scan(content, self._limits))
         return scan(content, self._limits)
+
+
+def _is_no_header(head: bytes) -> bool:
+    """Whether the first line is there, and no field: all of the content is body then."""
+    return b"\n" in head and not head.startswith(b"\r\n") and _FIELD_NAME.match(head) is None
 
 
 def _header_end(head: bytes, start: int) -> int | None:

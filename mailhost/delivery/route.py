@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mailhost.database.errors import Refused
 from mailhost.database.transaction import Transaction
 from mailhost.ids import DeliveryId, MessageId, fresh
+from mailhost.message.address import Address
 from mailhost.store import mailboxes
 from mailhost.store.errors import MailboxMissing
 from mailhost.store.values import MailboxKey
@@ -40,6 +41,11 @@ class Recipient:
     original: str | None = None
 
     @property
+    def path(self) -> Address:
+        local, _, domain = self.address.rpartition("@")
+        return Address(local, domain)
+
+    @property
     def is_local(self) -> bool:
         """Whether the recipient is this server's own to answer for."""
         return self.expanded or not self.routes[0].domain
@@ -50,7 +56,9 @@ def route(tx: Transaction, local_part: str, domain: str) -> Recipient:
     to = addresses.destination(tx, local_part, domain)
     if not to.targets:
         raise RecipientUnknown
-    return Recipient(DeliveryId(fresh()), f"{local_part}@{domain}", to.expanded, tuple(_route(tx, target) for target in to.targets))
+    return Recipient(
+        DeliveryId(fresh()), f"{local_part}@{domain}", to.expanded, tuple(_route(tx, target) for target in to.targets)
+    )
 
 
 def _route(tx: Transaction, target: Target) -> Route:

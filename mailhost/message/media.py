@@ -36,7 +36,16 @@ class Media:
     @property
     def boundary(self) -> bytes:
         """RFC 2046 section 5.1.1: it never ends with a blank."""
-        return next((value for name, value in self.parameters if name == b"BOUNDARY"), b"").rstrip()
+        given = dict(reversed(self.parameters))
+        return (given.get(b"BOUNDARY") or _continued(given, b"BOUNDARY")).rstrip()
+
+
+def _continued(given: dict[bytes, bytes], name: bytes) -> bytes:
+    """A value that was cut into pieces (RFC 2231 section 3)."""
+    pieces: list[bytes] = []
+    while (piece := given.get(b"%b*%d" % (name, len(pieces)))) is not None:
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 PLAIN_TEXT = Media(b"TEXT", b"PLAIN", [(b"CHARSET", b"us-ascii")])

@@ -86,7 +86,11 @@ def finish(tx: Transaction, done: Delivery) -> None:
 
 
 def defer(tx: Transaction, id_: DeliveryId, reason: str, next_try: Millis) -> None:
-    tx.execute(update(delivery).where(delivery.c.id == id_).values(reason=reason, next_try=next_try, tries=delivery.c.tries + 1))
+    tx.execute(
+        update(delivery)
+        .where(delivery.c.id == id_)
+        .values(reason=reason, next_try=next_try, tries=delivery.c.tries + 1)
+    )
 
 
 def of_journey(tx: Transaction, journey: int) -> list[Delivery]:
@@ -96,8 +100,8 @@ def of_journey(tx: Transaction, journey: int) -> list[Delivery]:
 
 def states(tx: Transaction) -> dict[State, int]:
     """How many recipients are in each state: their sum is what was accepted."""
-    rows = tx.execute(select(delivery.c.state, func.count()).group_by(delivery.c.state))
-    return {State(state): count for state, count in rows.tuples()}
+    rows = tx.execute(select(delivery.c.state, func.count().label("rows")).group_by(delivery.c.state))
+    return {State(row.state): row.rows for row in rows}
 
 
 def blobs_in_use() -> Select[Any]:
@@ -109,7 +113,10 @@ def blobs_in_use() -> Select[Any]:
 def finished_before(moment: Millis) -> Any:
     """Acceptances of which nothing waits, and nothing finished after `moment`."""
     unfinished = exists().where(
-        and_(delivery.c.acceptance_id == acceptance.c.id, or_(delivery.c.state == State.WAITING, delivery.c.finished_at >= moment))
+        and_(
+            delivery.c.acceptance_id == acceptance.c.id,
+            or_(delivery.c.state == State.WAITING, delivery.c.finished_at >= moment),
+        )
     )
     return and_(acceptance.c.at < moment, ~unfinished)
 

@@ -279,6 +279,7 @@ HTML = "Content-Type: text/html\n\n"
         (BROKEN.replace("\n", "\r\n") + "--b\n\none\r\n--b\r\n\r\ntwo\n\r\n--b--", ["one", "two\n"]),
         (BROKEN + "--b\n\none\n--b-\n--bb\n--b--b\n--b--\n", ["one\n--b-\n--bb\n--b--b"]),
         ('Content-Type: multipart/mixed; boundary="b (c) "\n\n--b (c)\n\none\n--b (c)--\n', ["one"]),
+        ("Content-Type: multipart/mixed; boundary*0=c; boundary*1=d\n\n--cd\n\none\n--cd--\n", ["one"]),
         ("Content-Type: multipart/mixed (c); (;) boundary (=) = b\n\n--b\n\none\n--b--\n", ["one"]),
     ],
 )

@@ -53,11 +53,19 @@ def message_part(draw: Draw, entities: st.SearchStrategy[bytes]) -> bytes:
 
 
 @st.composite
+def in_digest(draw: Draw, entities: st.SearchStrategy[bytes], child: bytes) -> bytes:
+    """What says nothing there is a message; other text would be one that is broken."""
+    if child.startswith(b"\r\n"):
+        return b"\r\n" + draw(whole(entities))
+    return child if child.startswith(b"Content-Type") else b"Content-Type: text/plain\r\n" + child
+
+
+@st.composite
 def multipart(draw: Draw, entities: st.SearchStrategy[bytes]) -> bytes:
     subtype = draw(st.sampled_from([b"mixed", b"alternative", b"Related", b"digest"]))
     children = draw(st.lists(entities, min_size=1, max_size=3))
-    if subtype == b"digest":  # what says nothing is a message there
-        children = [b"\r\n" + draw(whole(entities)) if child.startswith(b"\r\n") else child for child in children]
+    if subtype == b"digest":
+        children = [draw(in_digest(entities, child)) for child in children]
     text = b"".join(children)
     boundary = draw(TOKEN.map(str.encode).filter(lambda word: b"--" + word not in text)) + b"'=%d" % len(text)
     preamble = draw(st.sampled_from([b"", b"preamble\r\n", b"\r\n--\r\n"]))
