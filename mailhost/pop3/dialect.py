@@ -1,12 +1,15 @@
-"""The base and the extensions, summed into the table of commands and the lines of CAPA."""
+"""The base and the extensions, summed into the table of commands and the lines of CAPA; and the conversation in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from mailhost.conversation.loop import converse
+from mailhost.conversation.services import Services
 from mailhost.pop3.commands import authorization, transaction, update
 from mailhost.pop3.extensions import EXTENSIONS
 from mailhost.pop3.extensions.extension import Extension
 from mailhost.pop3.session import Announce, POP3Command, POP3Session
+from mailhost.transport.channel import Channel
 
 BASE: tuple[POP3Command, ...] = (*authorization.COMMANDS, *transaction.COMMANDS, *update.COMMANDS)
 
@@ -26,6 +29,16 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS) -> Dialect:
         {command.name: command for command in commands},
         (*map(_always, chosen), *authorization.CAPABILITIES),
     )
+
+
+def conversation(services: Services) -> Callable[[Channel], Awaitable[None]]:
+    """What talks POP3 on a channel."""
+    spoken = dialect()
+
+    async def talk(channel: Channel) -> None:
+        await converse(POP3Session(channel, services, spoken.commands, spoken.capabilities))
+
+    return talk
 
 
 def _always(extension: Extension) -> Announce:

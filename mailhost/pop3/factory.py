@@ -4,12 +4,9 @@ from datetime import timedelta
 
 from twisted.internet.interfaces import IOpenSSLContextFactory
 
-from mailhost.conversation.loop import converse
 from mailhost.conversation.services import Services
-from mailhost.pop3 import responses
-from mailhost.pop3.dialect import Dialect, dialect
-from mailhost.pop3.session import POP3Session
-from mailhost.transport.channel import Channel
+from mailhost.pop3.dialect import conversation
+from mailhost.pop3.responses import TOO_MANY_CONNECTIONS
 from mailhost.transport.connection import ConversationFactory
 from mailhost.transport.limits import ConnectionLimit
 
@@ -30,17 +27,12 @@ class POP3Factory(ConversationFactory):
         limit: ConnectionLimit,
         timeout: timedelta = INACTIVITY,
     ) -> None:
-        self.services = services
-        self.dialect: Dialect = dialect()
         super().__init__(
-            self._converse,
+            conversation(services),
             listener=listener,
             tls=tls,
             implicit_tls=implicit_tls,
             timeout=timeout,
             limit=limit,
-            too_many=bytes(responses.TOO_MANY_CONNECTIONS),
+            too_many=bytes(TOO_MANY_CONNECTIONS),
         )
-
-    async def _converse(self, channel: Channel) -> None:
-        await converse(POP3Session(channel, self.services, self.dialect.commands, self.dialect.capabilities))
