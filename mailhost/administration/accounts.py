@@ -66,8 +66,12 @@ async def welcome(database: Database, config: Config, blobs: BlobStore, address:
     """Deliver a first message, by the way that every message takes."""
     journey, at = JourneyId(fresh()), now()
     to = parse_address(address.encode())
-    arrival = Arrival(blobs, lambda header: submitted(header, config.server.host, journey, at), Limits(), config.limits.header_octets)
-    await arrival.write(WELCOME_HEADER.format(domain=to.domain, address=address).encode() + text.replace("\n", "\r\n").encode())
+    arrival = Arrival(
+        blobs, lambda header: submitted(header, config.server.host, journey, at), Limits(), config.limits.header_octets
+    )
+    await arrival.write(
+        WELCOME_HEADER.format(domain=to.domain, address=address).encode() + text.replace("\n", "\r\n").encode()
+    )
     content = await arrival.finish()
     recipient = await database.read(route, to.local, to.domain)
     acceptance = Acceptance(journey, at, "", "", None, "", content.blob.id, b"", content.blob.size)

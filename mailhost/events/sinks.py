@@ -13,6 +13,23 @@ LONGEST_SHOWN = 2000
 """Octets of one line or block in the wire log."""
 
 
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure_log(level: str, form: str) -> None:
+    """To standard error: lines for people, or JSON for programs."""
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+
+
 def log(event: Event) -> None:
     """One line an event: what happened, to whom, why."""
     logger = structlog.get_logger()
@@ -41,7 +58,11 @@ class WireLog:
     def __call__(self, event: Event) -> None:
         if not event.direction:
             if event.kind.startswith("conn."):
-                self._write(event, "--", f"{event.kind} {' '.join(f'{k}={v}' for k, v in event.data.items())} {event.cause}".rstrip())
+                self._write(
+                    event,
+                    "--",
+                    f"{event.kind} {' '.join(f'{k}={v}' for k, v in event.data.items())} {event.cause}".rstrip(),
+                )
             return
         if event.kind == DATA_BLOCK:
             self._write(event, "C:", f"[{len(event.octets)} octets of a message]")
