@@ -1,7 +1,7 @@
 """The AUTHORIZATION state: who is it? USER and PASS (RFC 1939 section 7), AUTH (RFC 5034), STLS (RFC 2595), CAPA (RFC 2449)."""
 
 from mailhost.conversation import login
-from mailhost.conversation.command import SyntaxProblem
+from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import LONGEST_RESPONSE, PlaintextForbidden, may_log_in
 from mailhost.pop3 import responses
 from mailhost.pop3.grammar import Reader
@@ -80,10 +80,10 @@ def _announce_stls(session: POP3Session) -> str:
 
 
 COMMANDS: tuple[POP3Command, ...] = (
-    POP3Command("USER", AUTHORIZATION, Reader.user, user, rfc=1939),
-    POP3Command("PASS", AUTHORIZATION, Reader.password, password, rfc=1939),
-    POP3Command("AUTH", AUTHORIZATION, Reader.authentication, auth, rfc=5034),
-    POP3Command("STLS", AUTHORIZATION, Reader.nothing, stls, rfc=2595),
-    POP3Command("CAPA", ANY_STATE, Reader.nothing, capa, rfc=2449),
+    Command("USER", AUTHORIZATION, Reader.user, user, rfc=1939),
+    Command("PASS", AUTHORIZATION, Reader.password, password, rfc=1939),
+    Command("AUTH", AUTHORIZATION, Reader.authentication, auth, rfc=5034),
+    Command("STLS", AUTHORIZATION, Reader.nothing, stls, rfc=2595),
+    Command("CAPA", ANY_STATE, Reader.nothing, capa, rfc=2449),
 )
 CAPABILITIES: tuple[Announce, ...] = (_announce_user, _announce_sasl, _announce_stls)

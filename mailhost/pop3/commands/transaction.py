@@ -1,5 +1,6 @@
 """The TRANSACTION state: look at the maildrop, fetch, mark as deleted (RFC 1939 section 5)."""
 
+from mailhost.conversation.command import Command
 from mailhost.pop3 import maildrop, responses
 from mailhost.pop3.grammar import MessageNumber, Reader
 from mailhost.pop3.responses import Answer
@@ -41,10 +42,10 @@ async def rset(session: POP3Session, _: None) -> Answer:
 
 
 COMMANDS: tuple[POP3Command, ...] = (
-    POP3Command("STAT", TRANSACTION, Reader.nothing, stat, rfc=1939),
-    POP3Command("LIST", TRANSACTION, Reader.optional_message, list_, rfc=1939),
-    POP3Command("RETR", TRANSACTION, Reader.message, retr, rfc=1939),
-    POP3Command("DELE", TRANSACTION, Reader.message, dele, rfc=1939),
-    POP3Command("NOOP", TRANSACTION, Reader.nothing, noop, rfc=1939),
-    POP3Command("RSET", TRANSACTION, Reader.nothing, rset, rfc=1939),
+    Command("STAT", TRANSACTION, Reader.nothing, stat, rfc=1939),
+    Command("LIST", TRANSACTION, Reader.optional_message, list_, rfc=1939),
+    Command("RETR", TRANSACTION, Reader.message, retr, rfc=1939),
+    Command("DELE", TRANSACTION, Reader.message, dele, rfc=1939),
+    Command("NOOP", TRANSACTION, Reader.nothing, noop, rfc=1939),
+    Command("RSET", TRANSACTION, Reader.nothing, rset, rfc=1939),
 )

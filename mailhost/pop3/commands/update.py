@@ -1,5 +1,6 @@
 """The UPDATE state: what QUIT does after a login (RFC 1939 section 6)."""
 
+from mailhost.conversation.command import Command
 from mailhost.database.errors import CommitFailed, Refused
 from mailhost.events.event import FAULT, STORE_EXPUNGE
 from mailhost.pop3 import maildrop, responses
@@ -29,4 +30,4 @@ async def _update(session: POP3Session) -> Answer:
     return responses.GOODBYE
 
 
-COMMANDS: tuple[POP3Command, ...] = (POP3Command("QUIT", ANY_STATE, Reader.nothing, quit_, rfc=1939),)
+COMMANDS: tuple[POP3Command, ...] = (Command("QUIT", ANY_STATE, Reader.nothing, quit_, rfc=1939),)

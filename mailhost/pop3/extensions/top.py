@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 
+from mailhost.conversation.command import Command
 from mailhost.pop3 import maildrop
 from mailhost.pop3.extensions.extension import Extension
 from mailhost.pop3.grammar import MessageNumber, Reader
 from mailhost.pop3.responses import Answer, Top, ok
-from mailhost.pop3.session import TRANSACTION, POP3Command, POP3Session
+from mailhost.pop3.session import TRANSACTION, POP3Session
 
 
 async def run(session: POP3Session, asked: tuple[MessageNumber, int]) -> Answer:
@@ -25,6 +26,4 @@ async def _top(pieces: AsyncIterator[bytes], top: Top) -> AsyncIterator[bytes]:
     yield top.end()
 
 
-EXTENSION = Extension(
-    "TOP", rfc=1939, commands=(POP3Command("TOP", TRANSACTION, Reader.message_and_lines, run, rfc=1939),)
-)
+EXTENSION = Extension("TOP", rfc=1939, commands=(Command("TOP", TRANSACTION, Reader.message_and_lines, run, rfc=1939),))

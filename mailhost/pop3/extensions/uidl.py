@@ -1,10 +1,11 @@
 """UIDL: names for messages that outlive the session, so that a client can leave mail on the server (RFC 1939 section 7)."""
 
+from mailhost.conversation.command import Command
 from mailhost.pop3.extensions.extension import Extension
 from mailhost.pop3.grammar import MessageNumber, Reader
 from mailhost.pop3.maildrop import Entry
 from mailhost.pop3.responses import Answer, ok, unique_id
-from mailhost.pop3.session import TRANSACTION, POP3Command, POP3Session
+from mailhost.pop3.session import TRANSACTION, POP3Session
 
 
 async def run(session: POP3Session, number: MessageNumber | None) -> Answer:
@@ -19,5 +20,5 @@ async def run(session: POP3Session, number: MessageNumber | None) -> Answer:
 
 
 EXTENSION = Extension(
-    "UIDL", rfc=1939, commands=(POP3Command("UIDL", TRANSACTION, Reader.optional_message, run, rfc=1939),)
+    "UIDL", rfc=1939, commands=(Command("UIDL", TRANSACTION, Reader.optional_message, run, rfc=1939),)
 )
