@@ -27,7 +27,7 @@ from mailhost.store.mailboxes import FIRST_MAILBOXES
 from mailhost.store.messages import Append
 from mailhost.store.octets import BlobSettings, BlobStore
 from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, SpecialUse, Structure
-from mailhost.users import accounts
+from mailhost.users import accounts, domains
 from mailhost.users.passwords import Cost, Logins, LoginSettings
 
 DOMAIN = "example.org"
@@ -159,7 +159,7 @@ async def _fill(folder: Path) -> None:
     database = Database(SQLiteEngine(folder / "mail.db"))
     logins = Logins(database, CHEAP)
     secret = await logins.hasher.hash(PASSWORD)
-    await database.write(accounts.add_domain, DomainId(fresh()), DOMAIN, now())
+    await database.write(domains.add, DomainId(fresh()), DOMAIN, now())
     for user in USERS:
         account = AccountId(fresh())
         await database.write(accounts.add_account, account, user, DOMAIN, secret, now())
@@ -184,6 +184,7 @@ def _services(folder: Path, *, allow_plaintext: bool, limits: Limits, **settings
         settings["locks"] = folder / "locks"
     return Services(
         host=HOST,
+        postmaster_domain=DOMAIN,
         database=database,
         blobs=BlobStore(database, BlobSettings(blobs)),
         indexes=Indexes(database),
