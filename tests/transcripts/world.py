@@ -20,13 +20,13 @@ from mailhost.database.sqlite import SQLiteEngine
 from mailhost.database.transaction import Transaction
 from mailhost.events.event import Events
 from mailhost.ids import AccountId, DomainId, MailboxId, MessageId, Millis, Uid, fresh, now
-from mailhost.message.structure import scan
+from mailhost.message.structure import Scanned, scan
 from mailhost.store import mailboxes, messages
 from mailhost.store.index import Indexes
 from mailhost.store.mailboxes import FIRST_MAILBOXES
 from mailhost.store.messages import Append
 from mailhost.store.octets import BlobSettings, BlobStore
-from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, SpecialUse, Structure
+from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, SpecialUse
 from mailhost.users import accounts, domains
 from mailhost.users.passwords import Cost, Logins, LoginSettings
 
@@ -93,9 +93,8 @@ class World:
         )
 
 
-def structure_of(content: bytes) -> Structure:
-    scanned = scan(content)
-    return Structure(**{each.name: getattr(scanned, each.name) for each in fields(Structure)})
+def structure_of(content: bytes) -> Scanned:
+    return scan(content)
 
 
 def sample_message(number: int) -> bytes:
