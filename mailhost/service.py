@@ -56,7 +56,7 @@ async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Even
             ports[name] = await listen(config.server.bind, config.listeners[name].port, factory)
             stack.push_async_callback(end, ports[name], factory, config.server.grace)
         reactor.settle()
-        ready({"ports": {name: port.getHost().port for name, port in ports.items()}})
+        ready({"ports": {name: config.listeners[name].port for name in ports}})
         return await watch(
             stop, events, {"writer": services.database.writer, "index check": check_indexes(services.indexes)}
         )
@@ -140,10 +140,10 @@ async def first_domain(database: Database, host: str) -> str:
 def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSettings:
     return SMTPSettings(
         submission=submission,
-        message_octets=listener.message_octets,
-        header_octets=config.limits.header_octets,
+        message_octets=int(listener.message_octets),
+        header_octets=int(config.limits.header_octets),
         most_recipients=listener.most_recipients,
-        line_octets=listener.line_octets,
+        line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),
         normalise_newlines=listener.bare_newlines == "normalise",
         scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
@@ -151,7 +151,9 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
 
 
 def limits(config: Config, listener: Listener) -> Limits:
-    return Limits(listener.most_errors, listener.line_octets, config.login.tries, config.submission.message_octets)
+    return Limits(
+        listener.most_errors, int(listener.line_octets), config.login.tries, int(config.submission.message_octets)
+    )
 
 
 def login_settings(config: Config) -> LoginSettings:

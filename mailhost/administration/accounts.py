@@ -53,7 +53,10 @@ async def add_accounts(
 ) -> AsyncIterator[tuple[str, str | None]]:
     """Each address with None, or with the reason why it has no account now."""
     for some in _batches(pairs):
-        reasons = await asyncio.gather(*(_add(database, hasher, address, password) for address, password in some))
+        secrets = await asyncio.gather(*(hasher.hash(password) for _, password in some))
+        reasons = await asyncio.gather(
+            *(_add(database, *each) for each in zip((address for address, _ in some), secrets, strict=True))
+        )
         for (address, _), reason in zip(some, reasons, strict=True):
             yield address, reason
 
@@ -78,12 +81,11 @@ async def welcome(database: Database, config: Config, blobs: BlobStore, address:
     await database.write(accept, AcceptRequest(acceptance, content, (recipient,)))
 
 
-async def _add(database: Database, hasher: Hasher, written: str, password: str) -> str | None:
+async def _add(database: Database, written: str, secret: str) -> str | None:
     try:
         address = parse_address(written.encode())
     except AddressProblem as problem:
         return str(problem)
-    secret = await hasher.hash(password)
     try:
         await database.write(create, address, secret, now())
     except Refused as refusal:

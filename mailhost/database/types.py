@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, MetaData, Text, cast, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, MetaData, Text, bindparam, cast, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -36,6 +36,23 @@ class json_each(GenericFunction[Any]):  # noqa: N801 - named as the SQL function
 @compiles(json_each, "postgresql")
 def _json_each_postgresql(element: Any, compiler: SQLCompiler, **keywords: Any) -> str:
     return f"json_array_elements_text(CAST({compiler.process(element.clauses, **keywords)} AS json))"
+
+
+class Among:
+    """A statement about rows whose `column` is among some ascending numbers, in both its forms, built once.
+
+    `tx.execute(*STATEMENT(numbers, other="value"))` runs it. To build a statement takes longer than to run it.
+    """
+
+    def __init__(self, statement: Any, column: ColumnElement[Any]) -> None:
+        each = json_each(bindparam("numbers", type_=Text)).table_valued("value")
+        self._range = statement.where(column.between(bindparam("first"), bindparam("last")))
+        self._list = statement.where(column.in_(select(cast(each.c.value, BigInteger))))
+
+    def __call__(self, numbers: Sequence[int], **others: object) -> tuple[Any, dict[str, object]]:
+        if len(numbers) > 0 and numbers[-1] - numbers[0] + 1 == len(numbers):
+            return self._range, {"first": numbers[0], "last": numbers[-1], **others}
+        return self._list, {"numbers": json.dumps(list(numbers)), **others}
 
 
 def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[bool]:

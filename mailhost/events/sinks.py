@@ -35,7 +35,7 @@ def log(event: Event) -> None:
     logger = structlog.get_logger()
     fields = {name: value for name, value in event.data.items() if name != "exception"}
     if event.connection is not None:
-        fields["connection"] = text_of(event.connection)
+        fields["connection"] = str(event.connection)
     if event.journey is not None:
         fields["journey"] = text_of(event.journey)
     if event.cause:
@@ -73,9 +73,9 @@ class WireLog:
     def _write(self, event: Event, mark: str, text: str) -> None:
         """Control characters are shown, never sent to the terminal."""
         shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-        connection = text_of(event.connection)[-6:] if event.connection is not None else "------"
+        connection = "" if event.connection is None else str(event.connection)
         protocol = event.data.get("protocol", "")
         seconds, milliseconds = divmod(event.at, 1000)
         clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{milliseconds:03}"
-        self._stream.write(f"{clock} {protocol:4} {connection} {mark} {shown}\n")
+        self._stream.write(f"{clock} {protocol:4} {connection:>4} {mark} {shown}\n")
         self._stream.flush()

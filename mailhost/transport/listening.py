@@ -18,7 +18,7 @@ async def listen(address: str, port: int, factory: ServerFactory) -> IListeningP
 
     endpoint = TCP6ServerEndpoint if ":" in address else TCP4ServerEndpoint
     try:
-        listening: IListeningPort = await endpoint(reactor, port, backlog=BACKLOG, interface=address).listen(factory)
+        listening: IListeningPort = await endpoint(reactor, port, backlog=BACKLOG, interface=address).listen(factory)  # type: ignore[no-untyped-call]  # Twisted's endpoints are untyped here
     except CannotListenError as error:
         raise PortBusy(f"cannot listen on {address} port {port}: {error.socketError}") from error
     return listening

@@ -32,11 +32,11 @@ def run(program: Program) -> int:
         try:
             codes.append(await program(stop))
         finally:
-            reactor.stop()  # type: ignore[attr-defined]  # the module is replaced by the reactor itself
+            reactor.stop()
 
     tasks = []
-    reactor.callWhenRunning(lambda: tasks.append(loop.create_task(whole())))  # type: ignore[attr-defined]
-    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    reactor.callWhenRunning(lambda: tasks.append(loop.create_task(whole())))
+    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]  # the interface leaves its argument out
     if tasks and not tasks[0].cancelled() and tasks[0].done() and (fault := tasks[0].exception()):
         raise fault
     return codes[0] if codes else 1

@@ -1,8 +1,7 @@
 """Accounts and aliases."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import bindparam as bind
 
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
@@ -13,6 +12,22 @@ from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
 
 POSTMASTER = "postmaster"
+
+# Built once: to build a statement takes longer than to run it.
+_HERE = (domain.c.name == bind("domain"), account.c.local_part == bind("local_part"))
+FIND = select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE)
+PASSWORD_OF = (
+    select(account, domain.c.name, credential.c.secret)
+    .join(domain, domain.c.id == account.c.domain_id)
+    .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
+    .where(*_HERE)
+)
+TARGETS_OF = (
+    select(alias.c.target)
+    .join(domain, domain.c.id == alias.c.domain_id)
+    .where(domain.c.name == bind("domain"), alias.c.local_part == bind("local_part"))
+    .order_by(alias.c.id)
+)
 
 
 def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: str, secret: str, now: Millis) -> None:
@@ -88,11 +103,7 @@ def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> Ui
 @one_statement
 def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
-    row = tx.execute(
-        select(account, domain.c.name)
-        .join(domain, domain.c.id == account.c.domain_id)
-        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
-    ).one_or_none()
+    row = tx.execute(FIND, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
     if row is None:
         raise AccountMissing
     return _value(row)
@@ -101,12 +112,7 @@ def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
 @one_statement
 def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
     """An account and the hash of its password."""
-    row = tx.execute(
-        select(account, domain.c.name, credential.c.secret)
-        .join(domain, domain.c.id == account.c.domain_id)
-        .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
-        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
-    ).one_or_none()
+    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
     return None if row is None else (_value(row), row.secret)
 
 
@@ -120,15 +126,10 @@ def list_accounts(tx: Transaction) -> list[Account]:
     return [_value(row) for row in rows]
 
 
-def targets_of(tx: Transaction, local_parts: Sequence[str], domain_name: str) -> list[tuple[str, str]]:
-    """Aliases among some local parts of a domain: (local part, target)."""
-    rows = tx.execute(
-        select(alias.c.local_part, alias.c.target)
-        .join(domain, domain.c.id == alias.c.domain_id)
-        .where(domain.c.name == domain_name, alias.c.local_part.in_(local_parts))
-        .order_by(alias.c.id)
-    )
-    return [(row.local_part, row.target) for row in rows]
+@one_statement
+def targets_of(tx: Transaction, local_part: str, domain_name: str) -> list[str]:
+    """What an alias stands for; nothing where there is none."""
+    return list(tx.execute(TARGETS_OF, {"domain": domain_name, "local_part": local_part}).scalars())
 
 
 def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:

@@ -1,5 +1,6 @@
 """Domains: the names that this server answers for."""
 
+from sqlalchemy import bindparam as bind
 from sqlalchemy import insert, select
 
 from mailhost.database.marks import one_statement
@@ -16,6 +17,9 @@ def add(tx: Transaction, id_: DomainId, name: str, now: Millis) -> None:
     tx.execute(insert(domain).values(id=id_, name=name, created_at=now))
 
 
+ID_OF = select(domain.c.id).where(domain.c.name == bind("name"))
+
+
 @one_statement
 def list_all(tx: Transaction) -> list[str]:
     return list(tx.execute(select(domain.c.name).order_by(domain.c.name)).scalars())
@@ -23,4 +27,4 @@ def list_all(tx: Transaction) -> list[str]:
 
 @one_statement
 def id_of(tx: Transaction, name: str) -> DomainId | None:
-    return tx.execute(select(domain.c.id).where(domain.c.name == name)).scalar_one_or_none()
+    return tx.execute(ID_OF, {"name": name}).scalar_one_or_none()
