@@ -10,18 +10,27 @@ from mailhost.database.errors import CommitFailed, Refused
 from mailhost.database.hot import Hot
 
 
+def _unhurried() -> None:
+    """Most operations are short, and have no deadline of their own."""
+
+
 class Transaction:
     """What an operation sees of the database, for as long as it runs. It acts through this alone, for it may run twice."""
 
-    __slots__ = ("_in_transaction", "_results", "_sql", "changes")
+    __slots__ = ("_hurry", "_in_transaction", "_results", "_sql", "changes")
 
-    def __init__(self, connection: Connection, in_transaction: Callable[[], bool]) -> None:
+    def __init__(
+        self, connection: Connection, in_transaction: Callable[[], bool], hurry: Callable[[], None] = _unhurried
+    ) -> None:
+        """`hurry` is called before each statement, and raises when the operation's time is over."""
         self.changes: list[object] = []
         self._sql = connection
         self._in_transaction = in_transaction
+        self._hurry = hurry
         self._results: list[CursorResult[Any]] = []
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        self._hurry()
         result = self._sql.execute(statement, parameters)
         self._results.append(result)
         return result
@@ -29,6 +38,7 @@ class Transaction:
     def many(self, statement: Hot, rows: Sequence[tuple[Any, ...]]) -> None:
         """A hot statement, compiled once, for many rows: plain tuples of int, bytes, str and None."""
         if rows:
+            self._hurry()
             sql, arrange = statement.compiled(self._sql.dialect)
             self._sql.exec_driver_sql(sql, arrange(rows)).close()
 
