@@ -1,4 +1,4 @@
-"""Domains, accounts and aliases."""
+"""Accounts and aliases."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,12 @@ from sqlalchemy import Row, func, insert, select, update
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
-from mailhost.users.errors import AccountExists, AccountMissing, DomainExists, DomainMissing
+from mailhost.users import domains
+from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
 from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
 
 POSTMASTER = "postmaster"
-
-
-def add_domain(tx: Transaction, id_: DomainId, name: str, now: Millis) -> None:
-    """Raises `DomainExists`."""
-    if _domain_id(tx, name) is not None:
-        raise DomainExists
-    tx.execute(insert(domain).values(id=id_, name=name, created_at=now))
 
 
 def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: str, secret: str, now: Millis) -> None:
@@ -26,7 +20,7 @@ def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: s
 
     Raises `DomainMissing`, `AccountExists`.
     """
-    domain_id = _domain_id(tx, domain_name)
+    domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
         raise DomainMissing
     local_part = local_part.lower()
@@ -69,7 +63,7 @@ def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None
 
 def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, now: Millis) -> None:
     """Another name for an address; several targets make a group. Raises `DomainMissing`."""
-    domain_id = _domain_id(tx, domain_name)
+    domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
         raise DomainMissing
     tx.execute(
@@ -126,16 +120,6 @@ def list_accounts(tx: Transaction) -> list[Account]:
     return [_value(row) for row in rows]
 
 
-@one_statement
-def list_domains(tx: Transaction) -> list[str]:
-    return list(tx.execute(select(domain.c.name).order_by(domain.c.name)).scalars())
-
-
-@one_statement
-def domain_exists(tx: Transaction, name: str) -> bool:
-    return _domain_id(tx, name) is not None
-
-
 def targets_of(tx: Transaction, local_parts: Sequence[str], domain_name: str) -> list[tuple[str, str]]:
     """Aliases among some local parts of a domain: (local part, target)."""
     rows = tx.execute(
@@ -145,10 +129,6 @@ def targets_of(tx: Transaction, local_parts: Sequence[str], domain_name: str) ->
         .order_by(alias.c.id)
     )
     return [(row.local_part, row.target) for row in rows]
-
-
-def _domain_id(tx: Transaction, name: str) -> DomainId | None:
-    return tx.execute(select(domain.c.id).where(domain.c.name == name)).scalar_one_or_none()
 
 
 def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
