@@ -17,7 +17,8 @@ Pair = tuple[str, str]
 
 async def add_accounts(config: Config, pairs: Iterable[Pair]) -> AsyncIterator[tuple[str, str | None]]:
     """Each address with None, or with the reason why it has no account now."""
-    from mailhost.administration import accounts, open_database  # type: ignore[import-not-found]  # comes with the store
+    from mailhost.administration import accounts
+    from mailhost.administration.opening import open_database
 
     with _hasher(config.login) as hasher:
         async with open_database(config) as database:
@@ -26,7 +27,8 @@ async def add_accounts(config: Config, pairs: Iterable[Pair]) -> AsyncIterator[t
 
 
 async def list_accounts(config: Config) -> list[Any]:
-    from mailhost.administration import accounts, open_database
+    from mailhost.administration import accounts
+    from mailhost.administration.opening import open_database
 
     async with open_database(config) as database:
         found: list[Any] = await accounts.list_accounts(database)
@@ -35,22 +37,27 @@ async def list_accounts(config: Config) -> list[Any]:
 
 async def welcome(config: Config, addresses: Iterable[str], message: str) -> None:
     """Deliver a first message to each address, by the way that every message takes."""
-    from mailhost.administration import accounts, open_database
+    from mailhost.administration import accounts
+    from mailhost.administration.opening import blob_store, open_database
 
     async with open_database(config) as database:
+        blobs = blob_store(config, database)
         for address in addresses:
-            await accounts.welcome(database, config, address, message)
+            await accounts.welcome(database, config, blobs, address, message)
+        blobs.close()
 
 
 async def add_domain(config: Config, name: str) -> None:
-    from mailhost.administration import domains, open_database
+    from mailhost.administration import domains
+    from mailhost.administration.opening import open_database
 
     async with open_database(config) as database:
         await domains.add_domain(database, name)
 
 
 async def list_domains(config: Config) -> list[str]:
-    from mailhost.administration import domains, open_database
+    from mailhost.administration import domains
+    from mailhost.administration.opening import open_database
 
     async with open_database(config) as database:
         found: list[str] = await domains.list_domains(database)

@@ -30,7 +30,7 @@ def command(config_path: Path, overrides: tuple[str, ...], wire: bool, ready_jso
 def serve(config: Config, *, wire: bool, ready: Ready) -> int:
     """Blocks until the server ends; answers with the exit code. `ready` hears once that every port is open."""
     # here, so that other commands start without Twisted
-    from mailhost.service import run  # type: ignore[import-not-found]  # comes with the protocols
+    from mailhost.service import run
 
     code: int = run(config, wire=wire, ready=ready)
     return code

@@ -1,0 +1,101 @@
+"""Logging in, the same in all three protocols: never a password in clear unless the settings say so, never a hint why."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mailhost.conversation.session import Session
+from mailhost.database.errors import Refused
+from mailhost.events.event import AUTH_FAIL, AUTH_OK
+from mailhost.sasl.mechanism import Credentials, SASLAborted, SASLProblem
+from mailhost.sasl.mechanisms import MECHANISMS
+from mailhost.users.errors import LoginRefused
+from mailhost.users.values import Login
+
+LONGEST_RESPONSE = 12288
+"""Octets of a response in base64 (RFC 4954 section 4: 12,288)."""
+ABORT = b"*"
+
+
+class PlaintextForbidden(Refused):
+    """A password without TLS (RFC 8314 section 3)."""
+
+
+class MechanismUnknown(Refused):
+    """No such mechanism here; an old Outlook tries NTLM when "secure password authentication" is on."""
+
+
+def may_log_in(session: Session[Any, Any]) -> bool:
+    """Whether a password may be sent now."""
+    return session.encrypted or session.services.allow_plaintext
+
+
+def mechanisms(session: Session[Any, Any]) -> list[str]:
+    """What is announced: only what works now."""
+    return [each.name for each in MECHANISMS.values() if not each.plaintext or may_log_in(session)]
+
+
+async def log_in(session: Session[Any, Any], user: str, password: str) -> Login:
+    """Raises `PlaintextForbidden`, `LoginRefused` (after a delay), `AccountDisabled`, `LoginBusy`."""
+    if not may_log_in(session):
+        raise PlaintextForbidden
+    try:
+        login = await session.services.logins.check(user, password)
+    except LoginRefused as refusal:
+        cause = "user name without a domain" if "@" not in user else type(refusal).__name__
+        session.publish(AUTH_FAIL, cause=cause, data={"user": user, "address": session.channel.peer.address})
+        session.failed_logins += 1
+        await asyncio.sleep(session.services.failure_delay.total_seconds())
+        if session.failed_logins >= session.services.limits.login_tries:
+            session.ended = True
+        raise
+    session.publish(AUTH_OK, data={"user": login.address, "address": session.channel.peer.address})
+    return login
+
+
+async def authenticate(
+    session: Session[Any, Any], name: str, initial: bytes | None, challenge: Callable[[bytes], Awaitable[bytes]]
+) -> Login:
+    """One SASL exchange (RFC 4422). `challenge` sends a line in base64 and reads the answer's line.
+
+    Raises what `log_in` raises, `MechanismUnknown`, `SASLProblem`, `SASLAborted`.
+    """
+    mechanism = MECHANISMS.get(name.upper())
+    if mechanism is None:
+        session.publish(AUTH_FAIL, cause=_unknown(name))
+        raise MechanismUnknown
+    if mechanism.plaintext and not may_log_in(session):
+        raise PlaintextForbidden
+
+    async def ask(prompt: bytes) -> bytes:
+        return decode(await challenge(base64.b64encode(prompt)))
+
+    said = await mechanism.exchange(None if initial is None else decode(initial), ask)
+    _check_identity(said)
+    return await log_in(session, said.user, said.password)
+
+
+def decode(response: bytes) -> bytes:
+    """A response in base64; "=" is an empty one (RFC 4954 section 4)."""
+    if response == ABORT:
+        raise SASLAborted
+    if response == b"=":
+        return b""
+    try:
+        return base64.b64decode(response.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise SASLProblem("the response is not base64") from None
+
+
+def _check_identity(said: Credentials) -> None:
+    """Nobody acts as somebody else."""
+    if said.authorize and said.authorize.lower() != said.user.lower():
+        raise LoginRefused
+
+
+def _unknown(name: str) -> str:
+    if name.upper() in ("NTLM", "GSSAPI", "NEGOTIATE"):
+        return f"{name}: the client uses SPA (secure password authentication): switch it off"
+    return f"{name}: no such mechanism"

@@ -1,0 +1,51 @@
+"""The ledger: what was accepted, and what became of it for each recipient. Migrations are free of these tables."""
+
+from sqlalchemy import Column, Index, Integer, SmallInteger, Table
+
+from mailhost.database.types import METADATA, Identifier, Moment, Number, Octets, String
+
+acceptance = Table(
+    "acceptance",
+    METADATA,
+    Column("id", Identifier, primary_key=True),  # the journey
+    Column("at", Moment, nullable=False),
+    Column("peer", String, nullable=False),
+    Column("helo", String, nullable=False),
+    Column("account_id", Identifier),  # who had logged in
+    Column("reverse_path", String, nullable=False),
+    Column("blob_id", Identifier, nullable=False),
+    Column("prefix", Octets, nullable=False),
+    Column("size", Number, nullable=False),
+    Column("body", String, nullable=False),  # 7BIT, 8BITMIME, BINARYMIME
+    Column("smtputf8", SmallInteger, nullable=False),
+    Column("envid", String),
+    Column("ret", String),
+    Column("release_at", Moment),
+    Index(None, "blob_id"),
+)
+
+delivery = Table(
+    "delivery",
+    METADATA,
+    Column("id", Identifier, primary_key=True),
+    Column("acceptance_id", Identifier, nullable=False, index=True),
+    Column("parent_id", Identifier),  # the row that was expanded into this one
+    Column("recipient", String, nullable=False),
+    Column("original", String, nullable=False),
+    Column("notify", String),
+    Column("destination", String, nullable=False),  # the domain; "" for a mailbox here
+    Column("state", SmallInteger, nullable=False),
+    Column("hold", SmallInteger, nullable=False),
+    Column("reason", String),
+    Column("account_id", Identifier),
+    Column("mailbox_id", Identifier),
+    Column("uid", Number),
+    Column("next_try", Moment),
+    Column("tries", Integer, nullable=False),
+    Column("leased_by", String),
+    Column("leased_until", Moment),
+    Column("last_reply", String),
+    Column("finished_at", Moment),
+    Index(None, "state", "next_try"),
+    Index(None, "destination", "next_try"),
+)

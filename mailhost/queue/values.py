@@ -1,0 +1,58 @@
+"""What the queue takes and gives."""
+
+import enum
+from dataclasses import dataclass
+
+from mailhost.ids import AccountId, BlobId, DeliveryId, JourneyId, MailboxId, Millis, Uid
+
+
+class State(enum.IntEnum):
+    """Where a recipient's delivery is; all but WAITING are final."""
+
+    WAITING = 0
+    STORED = 1
+    RELAYED = 2
+    EXPANDED = 3
+    BOUNCED = 4
+    EXPIRED = 5
+    CANCELLED = 6
+    DISCARDED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """One message that this server took responsibility for (RFC 5321 section 4.2.5)."""
+
+    journey: JourneyId
+    at: Millis
+    peer: str
+    helo: str
+    login: AccountId | None
+    reverse_path: str
+    blob: BlobId
+    prefix: bytes
+    size: int
+    body: str = "7BIT"
+    smtputf8: bool = False
+    envid: str | None = None
+    ret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row of the ledger: one accepted recipient."""
+
+    id: DeliveryId
+    journey: JourneyId
+    parent: DeliveryId | None
+    recipient: str
+    original: str
+    destination: str
+    state: State
+    reason: str | None = None
+    account: AccountId | None = None
+    mailbox: MailboxId | None = None
+    uid: Uid | None = None
+    next_try: Millis | None = None
+    finished_at: Millis | None = None
+    notify: str | None = None

@@ -1,0 +1,75 @@
+"""Blobs in the database: the rows of messages' octets, and which of them are dead."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Select, delete, insert, select
+
+from mailhost.database.hot import Hot
+from mailhost.database.transaction import Transaction
+from mailhost.ids import BlobId
+from mailhost.store.tables import blob, blob_chunk
+from mailhost.store.values import Codec, Place, PreparedBlob
+
+CHUNK_OCTETS = 256 << 10
+
+COLUMNS = ("id", "sha256", "size", "stored_size", "codec", "place", "data")
+INSERT = Hot(insert(blob), *COLUMNS)
+INSERT_CHUNK = Hot(insert(blob_chunk), "blob_id", "seq", "data")
+
+
+def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
+    """A FILE is synced, and so is its folder, before its row commits: a row without its file cannot happen."""
+    tx.many(INSERT, [_row(each) for each in blobs])
+    tx.many(
+        INSERT_CHUNK,
+        [(each.id, seq, part) for each in blobs if each.place is Place.CHUNKED for seq, part in _chunks(each)],
+    )
+
+
+def stored(tx: Transaction, ids: Sequence[BlobId]) -> dict[BlobId, PreparedBlob]:
+    """The rows of some blobs; the octets of INLINE ones come with them."""
+    rows = tx.execute(select(blob).where(blob.c.id.in_(ids)))
+    return {
+        row.id: PreparedBlob(
+            row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data
+        )
+        for row in rows
+    }
+
+
+def chunk(tx: Transaction, id_: BlobId, seq: int) -> bytes:
+    octets: bytes = tx.execute(
+        select(blob_chunk.c.data).where(blob_chunk.c.blob_id == id_, blob_chunk.c.seq == seq)
+    ).scalar_one()
+    return octets
+
+
+def file_ids(tx: Transaction, ids: Sequence[BlobId]) -> set[BlobId]:
+    """Which of these blobs have a row: a file without one is an orphan."""
+    return set(tx.execute(select(blob.c.id).where(blob.c.id.in_(ids))).scalars())
+
+
+def sweep(
+    tx: Transaction, in_use: Sequence[Select[Any] | CompoundSelect[Any]], below: BlobId, most: int
+) -> list[BlobId]:
+    """Delete up to `most` blobs made before `below` that no `Select` of `in_use` names; answers with those that are files."""
+    unused = (
+        select(blob.c.id, blob.c.place).where(blob.c.id < below, *(blob.c.id.not_in(ids) for ids in in_use)).limit(most)
+    )
+    dead = tx.execute(unused).all()
+    ids = [row.id for row in dead]
+    if ids:
+        tx.execute(delete(blob).where(blob.c.id.in_(ids)))
+        tx.execute(delete(blob_chunk).where(blob_chunk.c.blob_id.in_(ids)))
+    return [row.id for row in dead if row.place == Place.FILE]
+
+
+def _row(each: PreparedBlob) -> tuple[Any, ...]:
+    data = each.data if each.place is Place.INLINE else None
+    return (each.id, each.sha256, each.size, each.stored_size, int(each.codec), int(each.place), data)
+
+
+def _chunks(each: PreparedBlob) -> list[tuple[int, bytes]]:
+    data = each.data or b""
+    return [(seq, data[start : start + CHUNK_OCTETS]) for seq, start in enumerate(range(0, len(data), CHUNK_OCTETS))]

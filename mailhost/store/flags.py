@@ -1,0 +1,135 @@
+"""Flags: changed in SQL from the row as it is, never from a copy (RFC 3501 section 6.4.6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from mailhost.database.errors import Refused
+from mailhost.database.marks import for_many
+from mailhost.database.transaction import Transaction
+from mailhost.database.types import one_of
+from mailhost.ids import ModSeq, Uid
+from mailhost.store import mailboxes
+from mailhost.store.changes import Flagged
+from mailhost.store.errors import MailboxMissing, TooManyKeywords
+from mailhost.store.mailboxes import Counters, Locked
+from mailhost.store.tables import keyword, mailbox_message
+from mailhost.store.values import FIRST_KEYWORD_BIT, KEYWORDS, FlagAction, Flags, MailboxKey, SystemFlag
+
+ALL_FLAGS = (1 << (FIRST_KEYWORD_BIT + KEYWORDS)) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """What one STORE asks of some messages."""
+
+    mailbox: MailboxKey
+    uids: tuple[Uid, ...]
+    action: FlagAction
+    flags: Flags
+    keywords: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return len(self.uids)
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsNow:
+    """What the messages have now; one mod-sequence for all of one STORE."""
+
+    mod_seq: ModSeq
+    messages: tuple[tuple[Uid, Flags], ...]
+
+
+@for_many
+def change(tx: Transaction, requests: Sequence[FlagChange]) -> list[FlagsNow | Refused]:
+    """Change flags; messages expunged meanwhile are left out of the answer."""
+    locked = mailboxes.lock(tx, [each.mailbox for each in requests])
+    answers: dict[int, FlagsNow | Refused] = {}
+    for place, each in sorted(enumerate(requests), key=lambda item: item[1].mailbox.id):
+        answers[place] = _change(tx, locked, each)
+    return [answers[place] for place in range(len(requests))]
+
+
+def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> FlagsNow | Refused:
+    key = request.mailbox
+    start = locked.get(key.id)
+    if start is None:
+        return MailboxMissing()
+    try:
+        keep, put = masks(request.action, Flags(request.flags | bits_for(tx, key, request.keywords)))
+    except TooManyKeywords as refusal:
+        return refusal
+    before = _read(tx, key, request.uids)
+    after = {uid: Flags(flags & keep | put) for uid, flags in before.items()}
+    if before == after:
+        return FlagsNow(start.highest_mod_seq, tuple(after.items()))
+    mod_seq = ModSeq(start.highest_mod_seq + 1)
+    changed = [uid for uid, flags in after.items() if flags != before[uid]]
+    tx.execute(
+        update(mailbox_message)
+        .where(*_these(key, changed))
+        .values(flags=mailbox_message.c.flags.op("&")(keep).op("|")(put), mod_seq=mod_seq)
+    )
+    unseen = sum(_unseen(flags) for flags in after.values()) - sum(_unseen(flags) for flags in before.values())
+    mailboxes.move_counters(tx, [(key, Counters(0, 1, 0, unseen, 0))])
+    locked[key.id] = Locked(key, start.uid_validity, start.uid_next, mod_seq)
+    tx.announce(Flagged(key, start.highest_mod_seq, mod_seq, tuple((uid, after[uid]) for uid in changed)))
+    return FlagsNow(mod_seq, tuple(after.items()))
+
+
+def masks(action: FlagAction, flags: Flags) -> tuple[int, int]:
+    """What is kept of the flags before, and what is put to them."""
+    match action:
+        case FlagAction.SET:
+            return 0, flags
+        case FlagAction.ADD:
+            return ALL_FLAGS, flags
+        case FlagAction.REMOVE:
+            return ALL_FLAGS & ~flags, 0
+
+
+def bits_for(tx: Transaction, key: MailboxKey, names: Sequence[str]) -> Flags:
+    """The bits of some keywords, which the mailbox learns where it does not know them (RFC 3501 section 2.3.2).
+
+    Raises `TooManyKeywords`. Keywords are compared without regard to case, and kept as first written.
+    """
+    if not names:
+        return Flags(0)
+    known = {name.lower(): bit for name, bit in mailboxes.keywords(tx, key).items()}
+    bits = 0
+    for name in names:
+        if name.lower() not in known:
+            known[name.lower()] = _learn(tx, key, name, len(known))
+        bits |= known[name.lower()]
+    return Flags(bits)
+
+
+def _learn(tx: Transaction, key: MailboxKey, name: str, taken: int) -> Flags:
+    if taken >= KEYWORDS:
+        raise TooManyKeywords
+    bit = FIRST_KEYWORD_BIT + taken
+    tx.execute(insert(keyword).values(account_id=key.account, mailbox_id=key.id, bit=bit, name=name))
+    return Flags(1 << bit)
+
+
+def _read(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> dict[Uid, int]:
+    rows = tx.execute(
+        select(mailbox_message.c.uid, mailbox_message.c.flags).where(*_these(key, uids)).order_by(mailbox_message.c.uid)
+    )
+    return {row.uid: row.flags for row in rows}
+
+
+def _these(key: MailboxKey, uids: Sequence[Uid]) -> tuple[Any, ...]:
+    return (
+        mailbox_message.c.account_id == key.account,
+        mailbox_message.c.mailbox_id == key.id,
+        one_of(mailbox_message.c.uid, uids),
+    )
+
+
+def _unseen(flags: int) -> int:
+    return 0 if flags & SystemFlag.SEEN else 1

@@ -1,0 +1,325 @@
+"""The mailbox in memory: one index per open mailbox and process, shared by all its sessions.
+
+Arrays of UID, flags and mod-sequence: 16 octets a message, 800 KB for 50,000. FETCH of all flags from them takes 14 ms, from SQL 39.
+An index follows the changes that are published after each commit: it applies one only when its version equals the change's
+`before`, ignores it at or past `after`, and otherwise reads the difference. Other processes send hints; a lost hint costs 30 seconds.
+"""
+
+import asyncio
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from sqlalchemy import select
+
+from mailhost.database.database import Database
+from mailhost.database.marks import long
+from mailhost.database.transaction import Transaction
+from mailhost.ids import MailboxId, ModSeq, Uid
+from mailhost.store import mailboxes
+from mailhost.store.changes import Added, Change, Expunged, Flagged, Removed
+from mailhost.store.errors import MailboxMissing
+from mailhost.store.tables import expunged_message, mailbox_message
+from mailhost.store.values import Flags, Mailbox, MailboxKey
+
+HISTORY = 1000
+"""Flag changes an index remembers; a view that lags further looks through the mod-sequences."""
+KEPT = 64
+"""Indexes kept after their last session left."""
+
+
+Row: TypeAlias = tuple[Uid, Flags, ModSeq]
+
+
+class Watcher(Protocol):
+    """A view of one session: it hears at once, and tells its client when the protocol allows."""
+
+    def messages_expunged(self, uids: Sequence[Uid]) -> None: ...
+    def changed(self) -> None:
+        """Something is new: messages, flags or expunges. Wakes an IDLE."""
+
+    def mailbox_removed(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A mailbox as read in one transaction."""
+
+    mailbox: Mailbox
+    uids: "array[int]"
+    flags: "array[int]"
+    mod_seqs: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed in a mailbox since a version."""
+
+    version: ModSeq
+    rows: tuple[Row, ...]
+    expunged: tuple[Uid, ...]
+
+
+@long
+def load(tx: Transaction, key: MailboxKey) -> Snapshot:
+    """The whole of a mailbox. Raises `MailboxMissing`."""
+    found = mailboxes.get(tx, key)
+    uids, flags, mod_seqs = array("I"), array("I"), array("Q")
+    rows = tx.execute(
+        select(mailbox_message.c.uid, mailbox_message.c.flags, mailbox_message.c.mod_seq)
+        .where(mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id)
+        .order_by(mailbox_message.c.uid)
+    )
+    for uid, flag, mod_seq in rows:  # type: ignore[misc]  # columns of a Table have no types
+        uids.append(uid)
+        flags.append(flag)
+        mod_seqs.append(mod_seq)
+    return Snapshot(found, uids, flags, mod_seqs)
+
+
+def load_small(tx: Transaction, key: MailboxKey) -> Snapshot:
+    """`load` for a mailbox of few messages: in the loop's thread it takes less than a hop to another."""
+    return load(tx, key)
+
+
+def difference(tx: Transaction, key: MailboxKey, since: ModSeq) -> Difference:
+    """What changed after `since`. Raises `MailboxMissing`."""
+    found = mailboxes.get(tx, key)
+    here = (
+        mailbox_message.c.account_id == key.account,
+        mailbox_message.c.mailbox_id == key.id,
+        mailbox_message.c.mod_seq > since,
+    )
+    rows = tx.execute(
+        select(mailbox_message.c.uid, mailbox_message.c.flags, mailbox_message.c.mod_seq)
+        .where(*here)
+        .order_by(mailbox_message.c.uid)
+    )
+    gone = (
+        expunged_message.c.account_id == key.account,
+        expunged_message.c.mailbox_id == key.id,
+        expunged_message.c.mod_seq > since,
+    )
+    expunged = tx.execute(select(expunged_message.c.uid).where(*gone).order_by(expunged_message.c.uid))
+    return Difference(
+        found.highest_mod_seq, tuple((row.uid, row.flags, row.mod_seq) for row in rows), tuple(expunged.scalars())
+    )
+
+
+class MailboxIndex:
+    """One mailbox, as all its sessions share it."""
+
+    __slots__ = (
+        "_behind",
+        "_history",
+        "flags",
+        "gone",
+        "key",
+        "mod_seqs",
+        "uid_validity",
+        "uids",
+        "version",
+        "watchers",
+    )
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.key = MailboxKey(snapshot.mailbox.account, snapshot.mailbox.id)
+        self.uid_validity = snapshot.mailbox.uid_validity
+        self.version = snapshot.mailbox.highest_mod_seq
+        self.uids, self.flags, self.mod_seqs = snapshot.uids, snapshot.flags, snapshot.mod_seqs
+        self.watchers: list[Watcher] = []
+        self.gone = False
+        self._history: deque[tuple[ModSeq, tuple[Uid, ...]]] = deque(maxlen=HISTORY)
+        self._behind = self.version
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def place(self, uid: Uid) -> int | None:
+        """Where a message stands in the arrays."""
+        place = bisect_left(self.uids, uid)
+        return place if place < len(self.uids) and self.uids[place] == uid else None
+
+    def flags_of(self, uid: Uid) -> Flags | None:
+        place = self.place(uid)
+        return None if place is None else Flags(self.flags[place])
+
+    def flagged_since(self, version: ModSeq) -> list[Uid]:
+        """Messages here whose flags changed after `version`, ascending."""
+        if version >= self.version:
+            return []
+        if version >= self._behind:
+            uids = {uid for mod_seq, some in self._history if mod_seq > version for uid in some}
+            return sorted(uid for uid in uids if self.place(uid) is not None)
+        return [Uid(self.uids[place]) for place, mod_seq in enumerate(self.mod_seqs) if mod_seq > version]
+
+    def apply(self, change: Change) -> bool:
+        """Follow one published change; answers False when one before it was missed."""
+        if self.version >= change.after:
+            return True
+        if self.version != change.before:
+            return False
+        match change:
+            case Added():
+                self._add((uid, flags, change.after) for uid, flags in change.messages)
+            case Flagged():
+                self._flag((uid, flags, change.after) for uid, flags in change.messages)
+                self._remember(change.after, tuple(uid for uid, _ in change.messages))
+            case Expunged():
+                self._expunge(change.uids)
+        self.version = change.after
+        return True
+
+    def catch_up(self, missed: Difference) -> None:
+        """Follow what was read instead of heard."""
+        if missed.version <= self.version:
+            return
+        last = self.uids[-1] if self.uids else 0
+        self._expunge([uid for uid in missed.expunged if self.place(uid) is not None])
+        self._flag(row for row in missed.rows if row[0] <= last)
+        self._add(row for row in missed.rows if row[0] > last)
+        self.version = self._behind = missed.version
+        self._history.clear()
+
+    def tell(self) -> None:
+        for watcher in self.watchers:
+            watcher.changed()
+
+    def remove(self) -> None:
+        self.gone = True
+        for watcher in list(self.watchers):
+            watcher.mailbox_removed()
+
+    def _add(self, rows: Iterable[Row]) -> None:
+        for uid, flags, mod_seq in rows:
+            self.uids.append(uid)
+            self.flags.append(flags)
+            self.mod_seqs.append(mod_seq)
+
+    def _flag(self, rows: Iterable[Row]) -> None:
+        for uid, flags, mod_seq in rows:
+            place = self.place(uid)
+            if place is not None:
+                self.flags[place], self.mod_seqs[place] = flags, mod_seq
+
+    def _remember(self, version: ModSeq, uids: tuple[Uid, ...]) -> None:
+        if len(self._history) == HISTORY:
+            self._behind = self._history[0][0]
+        self._history.append((version, uids))
+
+    def _expunge(self, uids: Sequence[Uid]) -> None:
+        if not uids:
+            return
+        gone = set(uids)
+        kept = [place for place, uid in enumerate(self.uids) if uid not in gone] if len(gone) > 8 else None
+        for name in ("flags", "mod_seqs", "uids"):
+            values = getattr(self, name)
+            if kept is not None:
+                setattr(self, name, array(values.typecode, (values[place] for place in kept)))
+        if kept is None:
+            for uid in uids:
+                place = self.place(uid)
+                if place is not None:
+                    del self.uids[place], self.flags[place], self.mod_seqs[place]
+        for watcher in self.watchers:
+            watcher.messages_expunged(uids)
+
+
+class Indexes:
+    """The indexes of one process, and how they follow what is committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._indexes: dict[MailboxId, MailboxIndex] = {}
+        self._opening: dict[MailboxId, asyncio.Task[MailboxIndex]] = {}
+        self._refreshing: dict[MailboxId, asyncio.Task[None]] = {}
+        database.subscribe(self.published)
+
+    async def open(self, mailbox: Mailbox, watcher: Watcher) -> MailboxIndex:
+        """The index of a mailbox, watched from now on. Raises `MailboxMissing`."""
+        index = self._indexes.get(mailbox.id)
+        if index is None:
+            index = await self._load(mailbox)
+        else:
+            await self.refresh(index)
+        if index.gone:
+            raise MailboxMissing
+        index.watchers.append(watcher)
+        return index
+
+    def close(self, index: MailboxIndex, watcher: Watcher) -> None:
+        if watcher in index.watchers:
+            index.watchers.remove(watcher)
+        idle = [each for each in self._indexes.values() if not each.watchers]
+        for each in idle[: max(len(idle) - KEPT, 0)]:
+            del self._indexes[each.key.id]
+
+    def published(self, changes: Sequence[object]) -> None:
+        """After each commit of this process, before its callers go on."""
+        touched: dict[MailboxId, MailboxIndex] = {}
+        for change in changes:
+            if isinstance(change, Added | Flagged | Expunged):
+                index = self._indexes.get(change.mailbox.id)
+                if index is not None:
+                    if not index.apply(change):
+                        self._refresh_soon(index)
+                    touched[change.mailbox.id] = index
+            elif isinstance(change, Removed):
+                removed = self._indexes.pop(change.mailbox.id, None)
+                if removed is not None:
+                    removed.remove()
+        for index in touched.values():
+            index.tell()
+
+    def hinted(self, mailbox: MailboxId, version: ModSeq) -> None:
+        """Another process changed a mailbox: look, if it is open here and older."""
+        index = self._indexes.get(mailbox)
+        if index is not None and index.version < version:
+            self._refresh_soon(index)
+
+    async def check(self) -> None:
+        """Compare every open index with the database: a lost hint costs no more than the time between two checks."""
+        keys = [index.key for index in self._indexes.values()]
+        now = await self._database.read(mailboxes.versions, keys)
+        for key in keys:
+            index = self._indexes.get(key.id)
+            if index is not None and index.version < now.get(key.id, ModSeq(1 << 62)):
+                await self.refresh(index)
+                index.tell()
+
+    async def refresh(self, index: MailboxIndex) -> None:
+        """Read what the index has missed, if anything."""
+        try:
+            index.catch_up(await self._database.read(difference, index.key, index.version))
+        except MailboxMissing:
+            self._indexes.pop(index.key.id, None)
+            index.remove()
+
+    async def _load(self, mailbox: Mailbox) -> MailboxIndex:
+        """Once, however many sessions ask at the same time."""
+        task = self._opening.get(mailbox.id)
+        if task is None:
+            task = asyncio.create_task(self._read(mailbox))
+            self._opening[mailbox.id] = task
+            task.add_done_callback(lambda _: self._opening.pop(mailbox.id, None))
+        return await asyncio.shield(task)
+
+    async def _read(self, mailbox: Mailbox) -> MailboxIndex:
+        read = load if mailbox.messages > HISTORY else load_small
+        index = MailboxIndex(await self._database.read(read, MailboxKey(mailbox.account, mailbox.id)))
+        self._indexes[mailbox.id] = index
+        await self.refresh(index)  # what was committed while it was read in a thread
+        return index
+
+    def _refresh_soon(self, index: MailboxIndex) -> None:
+        if index.key.id not in self._refreshing:
+            task = asyncio.create_task(self._refresh_and_tell(index))
+            self._refreshing[index.key.id] = task
+            task.add_done_callback(lambda _: self._refreshing.pop(index.key.id, None))
+
+    async def _refresh_and_tell(self, index: MailboxIndex) -> None:
+        await self.refresh(index)
+        index.tell()

@@ -1,0 +1,287 @@
+"""Mailboxes: made, found, renamed, deleted; and the counters that each change of one moves (RFC 3501 section 2.3.1)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import bindparam as bind
+
+from mailhost.database.hot import Hot
+from mailhost.database.marks import one_statement
+from mailhost.database.transaction import Transaction
+from mailhost.database.types import one_of
+from mailhost.ids import AccountId, MailboxId, Millis, ModSeq, Uid, UidValidity
+from mailhost.store.changes import Removed
+from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
+from mailhost.store.tables import expunged_message, keyword, mailbox, mailbox_message
+from mailhost.store.values import Flags, Mailbox, MailboxKey, SpecialUse
+
+INBOX = "INBOX"
+SEPARATOR = "/"
+FIRST_MAILBOXES: tuple[tuple[str, SpecialUse | None], ...] = (
+    (INBOX, None),
+    ("Sent", SpecialUse.SENT),
+    ("Drafts", SpecialUse.DRAFTS),
+    ("Trash", SpecialUse.TRASH),
+    ("Junk", SpecialUse.JUNK),
+    ("Archive", SpecialUse.ARCHIVE),
+)
+"""What every account has from its creation: clients that find none of a role make their own, under names of their language."""
+LONGEST_NAME = 1000
+DEEPEST_NAME = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """How much one operation moves a mailbox."""
+
+    uids: int = 0
+    mod_seqs: int = 1
+    messages: int = 0
+    unseen: int = 0
+    octets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A mailbox as it was when its row was taken, before this operation."""
+
+    key: MailboxKey
+    uid_validity: UidValidity
+    uid_next: Uid
+    highest_mod_seq: ModSeq
+
+
+MOVE = Hot(
+    update(mailbox)
+    .where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("mailbox"))
+    .values(
+        uid_next=mailbox.c.uid_next + bind("uids"),
+        highest_mod_seq=mailbox.c.highest_mod_seq + bind("mod_seqs"),
+        messages=mailbox.c.messages + bind("more"),
+        unseen=mailbox.c.unseen + bind("more_unseen"),
+        octets=mailbox.c.octets + bind("more_octets"),
+    ),
+    "account",
+    "mailbox",
+    "uids",
+    "mod_seqs",
+    "more",
+    "more_unseen",
+    "more_octets",
+)
+
+
+def lock(tx: Transaction, keys: Iterable[MailboxKey]) -> dict[MailboxId, Locked]:
+    """Take the rows of some mailboxes by ascending id, so that two nodes never wait for each other. Missing ones are left out."""
+    ids = sorted({key.id for key in keys})
+    columns = (
+        mailbox.c.account_id,
+        mailbox.c.id,
+        mailbox.c.uid_validity,
+        mailbox.c.uid_next,
+        mailbox.c.highest_mod_seq,
+    )
+    accounts = sorted({key.account for key in keys})
+    rows = tx.execute(
+        select(*columns)
+        .where(one_of(mailbox.c.account_id, accounts), one_of(mailbox.c.id, ids))
+        .order_by(mailbox.c.id)
+        .with_for_update()
+    )
+    return {
+        row.id: Locked(MailboxKey(row.account_id, row.id), row.uid_validity, row.uid_next, row.highest_mod_seq)
+        for row in rows
+    }
+
+
+def lock_one(tx: Transaction, key: MailboxKey) -> Locked:
+    try:
+        return lock(tx, [key])[key.id]
+    except KeyError:
+        raise MailboxMissing from None
+
+
+def move_counters(tx: Transaction, moves: Sequence[tuple[MailboxKey, Counters]]) -> None:
+    """One UPDATE a mailbox, whatever the number of messages."""
+    tx.many(MOVE, [(key.account, key.id, c.uids, c.mod_seqs, c.messages, c.unseen, c.octets) for key, c in moves])
+
+
+@one_statement
+def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
+    """The mailbox of this name; `INBOX` in any case is one mailbox (RFC 3501 section 5.1)."""
+    row = tx.execute(
+        select(mailbox).where(mailbox.c.account_id == account, mailbox.c.name == canonical(name))
+    ).one_or_none()
+    if row is None:
+        raise MailboxMissing
+    return _value(row)
+
+
+@one_statement
+def get(tx: Transaction, key: MailboxKey) -> Mailbox:
+    row = tx.execute(select(mailbox).where(mailbox.c.account_id == key.account, mailbox.c.id == key.id)).one_or_none()
+    if row is None:
+        raise MailboxMissing
+    return _value(row)
+
+
+@one_statement
+def list_all(tx: Transaction, account: AccountId) -> list[Mailbox]:
+    """All mailboxes of an account, INBOX first, then by name."""
+    rows = tx.execute(select(mailbox).where(mailbox.c.account_id == account))
+    return sorted((_value(row) for row in rows), key=lambda each: (each.name != INBOX, each.name))
+
+
+@one_statement
+def versions(tx: Transaction, keys: Sequence[MailboxKey]) -> dict[MailboxId, ModSeq]:
+    """The mod-sequence of each mailbox: whether a copy of it is still true. Missing ones are left out."""
+    rows = tx.execute(select(mailbox.c.id, mailbox.c.highest_mod_seq).where(mailbox.c.id.in_([key.id for key in keys])))
+    return {row.id: row.highest_mod_seq for row in rows}
+
+
+def create(
+    tx: Transaction,
+    account: AccountId,
+    id_: MailboxId,
+    name: str,
+    uid_validity: UidValidity,
+    use: SpecialUse | None = None,
+) -> Mailbox:
+    """Make a mailbox. `uid_validity` comes from the account, which never gives one twice (RFC 3501 section 2.3.1.1)."""
+    name = valid(name)
+    if tx.execute(select(mailbox.c.id).where(mailbox.c.account_id == account, mailbox.c.name == name)).one_or_none():
+        raise MailboxExists
+    made = Mailbox(id_, account, name, uid_validity, Uid(1), ModSeq(1), Uid(1), 0, 0, 0, use, subscribed=True)
+    tx.execute(
+        insert(mailbox).values(
+            account_id=account,
+            id=id_,
+            name=name,
+            uid_validity=uid_validity,
+            uid_next=1,
+            highest_mod_seq=1,
+            recent_uid=1,
+            special_use=use and str(use),
+            subscribed=1,
+            messages=0,
+            unseen=0,
+            octets=0,
+        )
+    )
+    return made
+
+
+def rename(tx: Transaction, account: AccountId, old: str, new: str) -> None:
+    """Give a mailbox, and those under it, another name. INBOX is another matter: see `messages.empty_into`."""
+    new = valid(new)
+    found = find(tx, account, old)
+    if INBOX in (found.name, new) or new.startswith(found.name + SEPARATOR):
+        raise MailboxProtected
+    every = {each.name: each for each in list_all(tx, account)}
+    moved = {
+        name: new + name[len(found.name) :]
+        for name in every
+        if name == found.name or name.startswith(found.name + SEPARATOR)
+    }
+    if any(target in every for target in moved.values()):
+        raise MailboxExists
+    for name, target in sorted(moved.items()):
+        tx.execute(
+            update(mailbox)
+            .where(mailbox.c.account_id == account, mailbox.c.id == every[name].id)
+            .values(name=valid(target))
+        )
+
+
+def remove(tx: Transaction, account: AccountId, name: str, now: Millis) -> None:
+    """Delete a mailbox; its messages rest where expunged ones do, until the sweeper comes (RFC 3501 section 6.3.4)."""
+    found = find(tx, account, name)
+    if found.name == INBOX:
+        raise MailboxProtected
+    key = MailboxKey(account, found.id)
+    locked = lock_one(tx, key)
+    bury_all(tx, key, ModSeq(locked.highest_mod_seq + 1), now)
+    for table in (mailbox_message, keyword):
+        tx.execute(delete(table).where(table.c.account_id == account, table.c.mailbox_id == found.id))
+    tx.execute(delete(mailbox).where(mailbox.c.account_id == account, mailbox.c.id == found.id))
+    tx.announce(Removed(key))
+
+
+def bury_all(tx: Transaction, key: MailboxKey, mod_seq: ModSeq, now: Millis) -> None:
+    here = mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id
+    columns = [mailbox_message.c[name] for name in ("account_id", "mailbox_id", "uid", "message_id")]
+    tx.execute(
+        insert(expunged_message).from_select(
+            ["account_id", "mailbox_id", "uid", "message_id", "mod_seq", "at"],
+            select(*columns, bind("mod_seq", mod_seq), bind("at", now)).where(*here),
+        )
+    )
+
+
+def subscribe(tx: Transaction, account: AccountId, name: str, subscribed: bool) -> None:
+    found = find(tx, account, name)
+    tx.execute(
+        update(mailbox)
+        .where(mailbox.c.account_id == account, mailbox.c.id == found.id)
+        .values(subscribed=int(subscribed))
+    )
+
+
+def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
+    """A read-write SELECT: messages from the answered UID on are recent to this session, and to no later one."""
+    here = mailbox.c.account_id == key.account, mailbox.c.id == key.id
+    recent = tx.execute(select(mailbox.c.recent_uid).where(*here).with_for_update()).scalar_one_or_none()
+    if recent is None:
+        raise MailboxMissing
+    tx.execute(
+        update(mailbox).where(*here, mailbox.c.recent_uid < mailbox.c.uid_next).values(recent_uid=mailbox.c.uid_next)
+    )
+    return Uid(recent)
+
+
+@one_statement
+def keywords(tx: Transaction, key: MailboxKey) -> dict[str, Flags]:
+    """The keywords that a mailbox knows, each with its bit."""
+    rows = tx.execute(
+        select(keyword.c.bit, keyword.c.name)
+        .where(keyword.c.account_id == key.account, keyword.c.mailbox_id == key.id)
+        .order_by(keyword.c.bit)
+    )
+    return {row.name: Flags(1 << row.bit) for row in rows}
+
+
+def canonical(name: str) -> str:
+    """`inbox` in any case is INBOX, and so is it as the root of a path."""
+    root, separator, rest = name.partition(SEPARATOR)
+    return INBOX + separator + rest if root.upper() == INBOX else name
+
+
+def valid(name: str) -> str:
+    """The name as it is kept. Raises `MailboxNameInvalid`: empty parts, control characters, too long, too deep."""
+    parts = name.split(SEPARATOR)
+    if not all(parts) or len(parts) > DEEPEST_NAME or len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
+        raise MailboxNameInvalid
+    if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 or c in "*%\u2028\u2029" for c in name):
+        raise MailboxNameInvalid
+    if any(part in (".", "..") or part.startswith("~") for part in parts):
+        raise MailboxNameInvalid
+    return canonical(name)
+
+
+def _value(row: Row[Any]) -> Mailbox:
+    return Mailbox(
+        row.id,
+        row.account_id,
+        row.name,
+        row.uid_validity,
+        row.uid_next,
+        row.highest_mod_seq,
+        row.recent_uid,
+        row.messages,
+        row.unseen,
+        row.octets,
+        SpecialUse(row.special_use) if row.special_use else None,
+        bool(row.subscribed),
+    )

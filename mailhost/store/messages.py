@@ -1,0 +1,319 @@
+"""Messages in mailboxes: put in, copied, moved, expunged, served."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import bindparam as bind
+
+from mailhost.database.errors import Refused
+from mailhost.database.hot import Hot
+from mailhost.database.marks import for_many, long
+from mailhost.database.transaction import Transaction
+from mailhost.database.types import one_of
+from mailhost.ids import Millis, ModSeq, Uid
+from mailhost.store import blobs, mailboxes
+from mailhost.store.changes import Added, Expunged
+from mailhost.store.errors import MailboxMissing, TargetMissing
+from mailhost.store.flags import bits_for
+from mailhost.store.mailboxes import Counters, Locked
+from mailhost.store.tables import expunged_message, mailbox_message, message
+from mailhost.store.values import (
+    Copied,
+    Flags,
+    Located,
+    MailboxKey,
+    NewMessage,
+    Placed,
+    PreparedBlob,
+    Served,
+    SystemFlag,
+)
+
+INSERT_MESSAGE = Hot(
+    insert(message),
+    "account_id",
+    "id",
+    "blob_id",
+    "prefix",
+    "size",
+    "internal_date",
+    "sent_date",
+    "message_id_hash",
+    "header_octets",
+    "begins_with_field",
+    "envelope",
+    "body",
+    "body_structure",
+    "parts",
+    "header_cache",
+)
+PLACE_MESSAGE = Hot(
+    insert(mailbox_message), "account_id", "mailbox_id", "uid", "message_id", "flags", "mod_seq", "saved_at"
+)
+LOCATION = [
+    message.c[name]
+    for name in ("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One message for one mailbox, with the blob that comes with it."""
+
+    message: NewMessage
+    blob: PreparedBlob
+    saved_at: Millis
+
+    @property
+    def octets(self) -> int:
+        return len(self.blob.data or b"")
+
+
+@for_many
+def append(tx: Transaction, requests: Sequence[Append]) -> list[Placed | Refused]:
+    """Put messages into mailboxes: what IMAP's APPEND does (RFC 3501 section 6.3.11)."""
+    locked = mailboxes.lock(tx, [each.message.mailbox for each in requests])
+    going = [each for each in requests if each.message.mailbox.id in locked]
+    blobs.insert_many(tx, [each.blob for each in going])
+    placed = iter(put(tx, locked, [each.message for each in going], going[0].saved_at if going else Millis(0)))
+    return [next(placed) if each.message.mailbox.id in locked else TargetMissing() for each in requests]
+
+
+def put(tx: Transaction, locked: dict[Any, Locked], new: Sequence[NewMessage], saved_at: Millis) -> list[Placed]:
+    """Insert messages into mailboxes whose rows are taken, each with a UID and a mod-sequence of its own."""
+    counters: dict[MailboxKey, Counters] = defaultdict(lambda: Counters(mod_seqs=0))
+    added: list[tuple[MailboxKey, ModSeq, Uid, Flags]] = []
+    rows, places, answers = [], [], []
+    for each in new:
+        key = each.mailbox
+        flags = Flags(each.flags | bits_for(tx, key, each.keywords))
+        so_far, start = counters[key], locked[key.id]
+        uid, mod_seq = Uid(start.uid_next + so_far.uids), ModSeq(start.highest_mod_seq + so_far.mod_seqs + 1)
+        unseen = not flags & SystemFlag.SEEN
+        counters[key] = Counters(
+            so_far.uids + 1, so_far.mod_seqs + 1, so_far.messages + 1, so_far.unseen + unseen, so_far.octets + each.size
+        )
+        rows.append(_message_row(each))
+        places.append((key.account, key.id, uid, each.message, flags, mod_seq, saved_at))
+        answers.append(Placed(start.uid_validity, uid))
+        added.append((key, mod_seq, uid, flags))
+    tx.many(INSERT_MESSAGE, rows)
+    tx.many(PLACE_MESSAGE, sorted(places))
+    mailboxes.move_counters(tx, sorted(counters.items(), key=lambda item: item[0].id))
+    for key, mod_seq, uid, flags in added:
+        tx.announce(Added(key, ModSeq(mod_seq - 1), mod_seq, ((uid, flags),)))
+    for key, moved in counters.items():
+        start = locked[key.id]
+        locked[key.id] = Locked(
+            key, start.uid_validity, Uid(start.uid_next + moved.uids), ModSeq(start.highest_mod_seq + moved.mod_seqs)
+        )
+    return answers
+
+
+def copy(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: MailboxKey, now: Millis) -> Copied:
+    """Copy messages with their flags; the octets are shared (RFC 3501 section 6.4.7). Those expunged meanwhile are left out.
+
+    Raises `MailboxMissing`, `TargetMissing`.
+    """
+    locked = mailboxes.lock(tx, {source, target})
+    if target.id not in locked:
+        raise TargetMissing
+    if source.id not in locked:
+        raise MailboxMissing
+    rows = _with_sizes(tx, source, uids)
+    flags = _translated(tx, source, target, [row.flags for row in rows])
+    start = locked[target.id]
+    first, mod_seq = start.uid_next, ModSeq(start.highest_mod_seq + 1)
+    targets = [Uid(first + place) for place in range(len(rows))]
+    if not rows:
+        return Copied(start.uid_validity, (), ())
+    tx.many(
+        PLACE_MESSAGE,
+        [
+            (target.account, target.id, uid, row.message_id, flag, mod_seq, now)
+            for uid, row, flag in zip(targets, rows, flags, strict=True)
+        ],
+    )
+    unseen = sum(not flag & SystemFlag.SEEN for flag in flags)
+    mailboxes.move_counters(tx, [(target, Counters(len(rows), 1, len(rows), unseen, sum(row.size for row in rows)))])
+    tx.announce(Added(target, start.highest_mod_seq, mod_seq, tuple(zip(targets, flags, strict=True))))
+    return Copied(start.uid_validity, tuple(row.uid for row in rows), tuple(targets))
+
+
+def move(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: MailboxKey, now: Millis) -> Copied:
+    """Copy and expunge in one step (RFC 6851)."""
+    copied = copy(tx, source, uids, target, now)
+    expunge(tx, source, copied.sources, now)
+    return copied
+
+
+def expunge(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], now: Millis, only: Flags = Flags(0)) -> list[Uid]:
+    """Take messages out of a mailbox, those with all the flags of `only`; they rest until the sweeper comes. Answers with what left."""
+    locked = mailboxes.lock_one(tx, key)
+    rows = [row for row in _with_sizes(tx, key, uids) if row.flags & only == only]
+    if not rows:
+        return []
+    gone = [Uid(row.uid) for row in rows]
+    mod_seq = ModSeq(locked.highest_mod_seq + 1)
+    places = _places(key, gone)
+    columns = [mailbox_message.c[name] for name in ("account_id", "mailbox_id", "uid", "message_id")]
+    tx.execute(
+        insert(expunged_message).from_select(
+            ["account_id", "mailbox_id", "uid", "message_id", "mod_seq", "at"],
+            select(*columns, bind("mod_seq", mod_seq), bind("now", now)).where(*places),
+        )
+    )
+    tx.execute(delete(mailbox_message).where(*places))
+    unseen = sum(not row.flags & SystemFlag.SEEN for row in rows)
+    mailboxes.move_counters(tx, [(key, Counters(0, 1, -len(rows), -unseen, -sum(row.size for row in rows)))])
+    tx.announce(Expunged(key, locked.highest_mod_seq, mod_seq, tuple(gone)))
+    return gone
+
+
+def serve(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Served]:
+    """The finished bytes of some messages (a page of about 200), also of those expunged but not yet told."""
+    columns = [message.c[name] for name in ("size", "internal_date", "envelope", "body", "body_structure")]
+    return [
+        Served(row.uid, row.size, row.internal_date, row.envelope, row.body, row.body_structure)
+        for row in _join(tx, key, uids, columns)
+    ]
+
+
+def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Located]:
+    """Where the octets of some messages are, also of those expunged but not yet told."""
+    return _located(_join(tx, key, uids, LOCATION))
+
+
+def locate_present(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Located]:
+    """`locate` for POP3, which has no word for expunged messages that are still served: those are left out."""
+    return _located(_joined(tx, mailbox_message, key, uids, LOCATION))
+
+
+@long
+def sizes(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
+    """UID and octets of every message, ascending: a POP3 maildrop (RFC 1939 section 5)."""
+    return [(row.uid, row.size) for row in _with_sizes(tx, key, None)]
+
+
+def sizes_small(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
+    """`sizes` for a mailbox of few messages: in the loop's thread it takes less than a hop to another."""
+    return sizes(tx, key)
+
+
+def hash_of(message_id: bytes) -> int:
+    """63 bits of a Message-ID, to find it by."""
+    return int.from_bytes(hashlib.blake2b(message_id, digest_size=8).digest(), "big") >> 1
+
+
+def _located(rows: Sequence[Row[Any]]) -> list[Located]:
+    return [
+        Located(
+            row.uid,
+            row.blob_id,
+            row.prefix,
+            row.size,
+            row.header_octets,
+            bool(row.begins_with_field),
+            row.parts,
+            row.header_cache,
+        )
+        for row in rows
+    ]
+
+
+def _join(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], columns: Sequence[Any]) -> list[Row[Any]]:
+    rows = _joined(tx, mailbox_message, key, uids, columns)
+    if len(rows) < len(uids):
+        rows = sorted([*rows, *_joined(tx, expunged_message, key, uids, columns)], key=lambda row: row.uid)
+    return rows
+
+
+def _joined(
+    tx: Transaction, places: Any, key: MailboxKey, uids: Sequence[Uid], columns: Sequence[Any]
+) -> list[Row[Any]]:
+    return list(
+        tx.execute(
+            select(places.c.uid, *columns)
+            .join_from(
+                places, message, (message.c.account_id == places.c.account_id) & (message.c.id == places.c.message_id)
+            )
+            .where(places.c.account_id == key.account, places.c.mailbox_id == key.id, one_of(places.c.uid, uids))
+            .order_by(places.c.uid)
+        )
+    )
+
+
+def _with_sizes(tx: Transaction, key: MailboxKey, uids: Sequence[Uid] | None) -> list[Row[Any]]:
+    here = [mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id]
+    statement = (
+        select(mailbox_message.c.uid, mailbox_message.c.message_id, mailbox_message.c.flags, message.c.size)
+        .join_from(
+            mailbox_message,
+            message,
+            (message.c.account_id == mailbox_message.c.account_id) & (message.c.id == mailbox_message.c.message_id),
+        )
+        .where(*(here if uids is None else _places(key, uids)))
+        .order_by(mailbox_message.c.uid)
+    )
+    return list(tx.execute(statement))
+
+
+def _places(key: MailboxKey, uids: Sequence[Uid]) -> list[Any]:
+    return [
+        mailbox_message.c.account_id == key.account,
+        mailbox_message.c.mailbox_id == key.id,
+        one_of(mailbox_message.c.uid, uids),
+    ]
+
+
+def _translated(tx: Transaction, source: MailboxKey, target: MailboxKey, flags: Sequence[int]) -> list[Flags]:
+    """Keywords have other bits in another mailbox."""
+    used = 0
+    for each in flags:
+        used |= each
+    if source == target or used < 1 << 5:
+        return [Flags(each) for each in flags]
+    names = [(bit, name) for name, bit in mailboxes.keywords(tx, source).items() if bit & used]
+    there = [(bit, bits_for(tx, target, (name,))) for bit, name in names]
+    return [Flags(sum((to for bit, to in there if each & bit), each & 31)) for each in flags]
+
+
+def _message_row(each: NewMessage) -> tuple[Any, ...]:
+    s = each.structure
+    return (
+        each.mailbox.account,
+        each.message,
+        each.blob,
+        each.prefix,
+        each.size,
+        each.internal_date,
+        s.sent_date,
+        hash_of(s.message_id),
+        s.header_octets,
+        int(s.begins_with_field),
+        s.envelope,
+        s.body,
+        s.body_structure,
+        s.parts,
+        s.header_cache,
+    )
+
+
+def count(tx: Transaction, key: MailboxKey) -> tuple[int, int, int]:
+    """Messages, unseen and octets as counted: what the counters must equal."""
+    seen = mailbox_message.c.flags.op("&")(int(SystemFlag.SEEN))
+    row = tx.execute(
+        select(func.count(), func.coalesce(func.sum(func.abs(1 - seen)), 0), func.coalesce(func.sum(message.c.size), 0))
+        .join_from(
+            mailbox_message,
+            message,
+            (message.c.account_id == mailbox_message.c.account_id) & (message.c.id == mailbox_message.c.message_id),
+        )
+        .where(mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id)
+    ).one()
+    messages, unseen, octets = row  # type: ignore[misc]  # columns of a Table have no types
+    return int(messages), int(unseen), int(octets)

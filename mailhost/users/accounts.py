@@ -1,0 +1,145 @@
+"""Accounts and aliases."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, func, insert, select, update
+
+from mailhost.database.marks import one_statement
+from mailhost.database.transaction import Transaction
+from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
+from mailhost.users import domains
+from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
+from mailhost.users.tables import account, alias, credential, domain
+from mailhost.users.values import Account
+
+POSTMASTER = "postmaster"
+
+
+def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: str, secret: str, now: Millis) -> None:
+    """An account with its password's hash. The first of a domain is its postmaster too (RFC 5321 section 4.5.1).
+
+    Raises `DomainMissing`, `AccountExists`.
+    """
+    domain_id = domains.id_of(tx, domain_name)
+    if domain_id is None:
+        raise DomainMissing
+    local_part = local_part.lower()
+    if _is_taken(tx, domain_id, local_part):
+        raise AccountExists
+    tx.execute(
+        insert(account).values(
+            id=id_,
+            domain_id=domain_id,
+            local_part=local_part,
+            disabled=0,
+            auth_version=1,
+            last_uid_validity=0,
+            created_at=now,
+        )
+    )
+    set_password(tx, id_, secret, now)
+    if local_part != POSTMASTER and not _is_taken(tx, domain_id, POSTMASTER):
+        add_alias(tx, POSTMASTER, domain_name, f"{local_part}@{domain_name}", now)
+
+
+def set_password(tx: Transaction, account_id: AccountId, secret: str, now: Millis) -> None:
+    """One password an account; whoever was verified by the old one is so no more."""
+    tx.execute(credential.delete().where(credential.c.account_id == account_id, credential.c.kind == "password"))
+    tx.execute(
+        insert(credential).values(
+            id=fresh(), account_id=account_id, kind="password", secret=secret, scopes="", created_at=now
+        )
+    )
+    tx.execute(update(account).where(account.c.id == account_id).values(auth_version=account.c.auth_version + 1))
+
+
+def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None:
+    tx.execute(
+        update(account)
+        .where(account.c.id == account_id)
+        .values(disabled=int(disabled), auth_version=account.c.auth_version + 1)
+    )
+
+
+def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, now: Millis) -> None:
+    """Another name for an address; several targets make a group. Raises `DomainMissing`."""
+    domain_id = domains.id_of(tx, domain_name)
+    if domain_id is None:
+        raise DomainMissing
+    tx.execute(
+        insert(alias).values(
+            id=fresh(), domain_id=domain_id, local_part=local_part.lower(), target=target, created_at=now
+        )
+    )
+
+
+def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> UidValidity:
+    """max(now in seconds, last + 1), kept: no two mailboxes of an account ever share one (RFC 3501 section 2.3.1.1)."""
+    last = tx.execute(
+        select(account.c.last_uid_validity).where(account.c.id == account_id).with_for_update()
+    ).scalar_one_or_none()
+    if last is None:
+        raise AccountMissing
+    value = max(now // 1000, last + 1)
+    tx.execute(update(account).where(account.c.id == account_id).values(last_uid_validity=value))
+    return UidValidity(value)
+
+
+@one_statement
+def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
+    """Raises `AccountMissing`."""
+    row = tx.execute(
+        select(account, domain.c.name)
+        .join(domain, domain.c.id == account.c.domain_id)
+        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
+    ).one_or_none()
+    if row is None:
+        raise AccountMissing
+    return _value(row)
+
+
+@one_statement
+def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
+    """An account and the hash of its password."""
+    row = tx.execute(
+        select(account, domain.c.name, credential.c.secret)
+        .join(domain, domain.c.id == account.c.domain_id)
+        .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
+        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
+    ).one_or_none()
+    return None if row is None else (_value(row), row.secret)
+
+
+@one_statement
+def list_accounts(tx: Transaction) -> list[Account]:
+    rows = tx.execute(
+        select(account, domain.c.name)
+        .join(domain, domain.c.id == account.c.domain_id)
+        .order_by(domain.c.name, account.c.local_part)
+    )
+    return [_value(row) for row in rows]
+
+
+def targets_of(tx: Transaction, local_parts: Sequence[str], domain_name: str) -> list[tuple[str, str]]:
+    """Aliases among some local parts of a domain: (local part, target)."""
+    rows = tx.execute(
+        select(alias.c.local_part, alias.c.target)
+        .join(domain, domain.c.id == alias.c.domain_id)
+        .where(domain.c.name == domain_name, alias.c.local_part.in_(local_parts))
+        .order_by(alias.c.id)
+    )
+    return [(row.local_part, row.target) for row in rows]
+
+
+def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
+    counts = [
+        tx.execute(
+            select(func.count()).where(table.c.domain_id == domain_id, table.c.local_part == local_part)
+        ).scalar_one()
+        for table in (account, alias)
+    ]
+    return any(counts)
+
+
+def _value(row: Row[tuple[object, ...]]) -> Account:
+    return Account(row.id, f"{row.local_part}@{row.name}", bool(row.disabled), row.auth_version)

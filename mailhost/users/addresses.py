@@ -1,0 +1,63 @@
+"""Whom an address stands for: an account, what an alias names, or somebody elsewhere (RFC 5321 section 3.9)."""
+
+from mailhost.database.transaction import Transaction
+from mailhost.users import accounts, domains
+from mailhost.users.errors import AccountMissing
+from mailhost.users.values import Account, Destination, Local, Remote, Target
+
+DEEPEST_ALIAS = 16
+MOST_TARGETS = 1000
+TAG = "+"
+
+
+def destination(tx: Transaction, local_part: str, domain: str) -> Destination:
+    """Follow aliases, chains of them too; each target once, and a loop ends where it began.
+
+    `user+tag` is `user` unless somebody has that very name.
+    """
+    found: dict[str, Target] = {}
+    _follow(tx, local_part, domain, found, set(), 0)
+    first = next(iter(found.values()), None)
+    direct = len(found) == 1 and (isinstance(first, Remote) or _is_name_of(local_part, domain, first))
+    return Destination(tuple(found.values()), expanded=bool(found) and not direct)
+
+
+def _follow(
+    tx: Transaction, local_part: str, domain: str, found: dict[str, Target], seen: set[str], depth: int
+) -> None:
+    address = f"{local_part.lower()}@{domain}"
+    if address in seen or depth > DEEPEST_ALIAS or len(found) >= MOST_TARGETS:
+        return
+    seen.add(address)
+    if domains.id_of(tx, domain) is None:
+        found.setdefault(f"{local_part}@{domain}", Remote(f"{local_part}@{domain}", domain))
+        return
+    for name in _names(local_part):
+        account = _account(tx, name, domain)
+        if account is not None:
+            found.setdefault(account.address, Local(account.id, account.address))
+            return
+        targets = [target for _, target in accounts.targets_of(tx, [name], domain)]
+        for target in targets:
+            further, _, at = target.rpartition("@")
+            _follow(tx, further, at, found, seen, depth + 1)
+        if targets:
+            return
+
+
+def _names(local_part: str) -> list[str]:
+    """The name itself, then without its tag."""
+    name = local_part.lower()
+    untagged, tag, _ = name.partition(TAG)
+    return [name, untagged] if tag and untagged else [name]
+
+
+def _account(tx: Transaction, local_part: str, domain: str) -> Account | None:
+    try:
+        return accounts.find(tx, local_part, domain)
+    except AccountMissing:
+        return None
+
+
+def _is_name_of(local_part: str, domain: str, target: Target | None) -> bool:
+    return isinstance(target, Local) and target.address in {f"{name}@{domain}" for name in _names(local_part)}

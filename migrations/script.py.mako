@@ -1,0 +1,3 @@
+"""${message}"""
+
+revision, down_revision = ${repr(up_revision)}, ${repr(down_revision)}
