@@ -54,7 +54,15 @@ async def measure(database: Database, blobs: BlobStore, users: list[Address], wa
             recipient = await database.read(route, user.local, user.domain)
             blob = blobs.inline(content)
             acceptance = Acceptance(
-                JourneyId(fresh()), now(), "192.0.2.1", "bench", None, "sender@example.net", blob.id, b"Received: by us\r\n", blob.size
+                JourneyId(fresh()),
+                now(),
+                "192.0.2.1",
+                "bench",
+                None,
+                "sender@example.net",
+                blob.id,
+                b"Received: by us\r\n",
+                blob.size,
             )
             await database.write(accept, AcceptRequest(acceptance, Content(blob, scan(content)), (recipient,)))
             done += 1
@@ -66,7 +74,8 @@ async def measure(database: Database, blobs: BlobStore, users: list[Address], wa
 
 
 async def run(config: Config) -> None:
-    database = await connect(config)
+    opened = await connect(config, 0)
+    database = opened.database
     blobs = blob_store(config, database)
     users = [Address(f"user{number}", "bench.test") for number in range(10)]
     for user in users:
@@ -78,7 +87,7 @@ async def run(config: Config) -> None:
         each = (time.process_time() - cpu) / (rate * SECONDS) * 1e6
         sys.stdout.write(f"{waiting:>8} {rate:>10.0f} {each:>12.0f}\n")
     blobs.close()
-    await database.close()
+    await opened.close()
 
 
 def main() -> None:
