@@ -20,7 +20,7 @@ from mailhost.config.load import load
 from mailhost.config.settings import Config
 from mailhost.database.database import Database
 from mailhost.delivery.accept import AcceptRequest, accept
-from mailhost.delivery.route import route
+from mailhost.delivery.directory import Directory
 from mailhost.ids import JourneyId, fresh, now
 from mailhost.message.address import Address
 from mailhost.message.structure import scan
@@ -44,6 +44,7 @@ async def measure(database: Database, blobs: BlobStore, users: list[Address], wa
     """Accepts per second, with so many under way at each moment."""
     end = time.perf_counter() + SECONDS
     done = 0
+    directory = Directory(database)
 
     async def one(worker: int) -> None:
         nonlocal done
@@ -51,7 +52,7 @@ async def measure(database: Database, blobs: BlobStore, users: list[Address], wa
         while time.perf_counter() < end:
             user = users[number % len(users)]
             content = message(number)
-            recipient = await database.read(route, user.local, user.domain)
+            recipient = await directory.route(user.local, user.domain)
             blob = blobs.inline(content)
             acceptance = Acceptance(
                 JourneyId(fresh()),

@@ -14,6 +14,7 @@ from mailhost.config.settings import SMTP, Config, Listener
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.database import Database
 from mailhost.database.hints import Kind
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import FAULT, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.ids import MailboxId, ModSeq
@@ -83,7 +84,9 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
     """One mailbox store and one user database for all; closed in the other order."""
     opened = await connect(config, config.server.node)
     stack.push_async_callback(opened.close)
-    database, indexes = opened.database, Indexes(opened.database)
+    database, indexes, directory = opened.database, Indexes(opened.database), Directory(opened.database)
+    opened.hints.subscribe(Kind.SETTINGS, lambda _: directory.forget())
+    opened.hints.subscribe(Kind.ANYTHING, lambda _: directory.forget())
     opened.hints.subscribe(Kind.MAILBOX, lambda hint: indexes.hinted(MailboxId(hint.id), ModSeq(hint.version)))
     blobs = blob_store(config, database)
     stack.callback(blobs.close)
@@ -95,6 +98,7 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
         host=config.server.host,
         postmaster_domain=await first_domain(database, config.server.host),
         database=database,
+        directory=directory,
         blobs=blobs,
         indexes=indexes,
         logins=logins,
