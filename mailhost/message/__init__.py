@@ -1,0 +1,7 @@
+"""Messages as octets: RFC 5322 and MIME, without I/O and without a clock.
+
+Read `structure.py` first: one pass over a message at acceptance gives all that IMAP lists later. Under it stand
+`media.py` (Content-Type and its neighbours), `envelope.py` and `address_list.py` (RFC 3501 section 7.4.2), `parts.py`
+(where each section begins and ends) and the words they share: `lexical.py`, `quoting.py`, `budget.py`.
+Beside it: `headers.py` (fields by name), `dates.py`, `address.py` (RFC 5321 mailboxes), `received.py` (trace fields).
+"""

@@ -1,0 +1,81 @@
+"""The trace fields that we put before a message (RFC 5321 section 4.4), safe whatever the peer called itself."""
+
+import re
+from dataclasses import dataclass
+
+from mailhost.message.address import Address
+from mailhost.message.dates import format_date
+from mailhost.message.headers import fields
+
+LONGEST_PEER_WORD = 255
+MOST_ON_A_LINE = 78
+
+_UNSAFE_IN_A_WORD = re.compile(r"[^!#-'*+\-./0-9:=?A-Z\[\]^_`a-z{|}~]")
+"""Neither blanks and controls nor what would begin a comment, a quoted string, an address or the date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """How a message reached us."""
+
+    helo: str
+    peer_name: str | None
+    """What DNS calls the peer, confirmed in both directions; None when it does not."""
+    peer_ip: str
+    host: str
+    protocol: str
+    """SMTP, ESMTP, ESMTPS, ESMTPA or ESMTPSA (RFC 3848), UTF8SMTPSA and its kin (RFC 6531 section 4.3)."""
+    journey: str
+    """Our id for the message, to find it in the log."""
+    at: int
+    """Milliseconds since 1970 UTC."""
+
+
+def received_field(hop: Hop, recipient: Address | None = None) -> bytes:
+    """One Received field. The recipient is named only when there is one alone, or a Bcc would be betrayed."""
+    peer = f"{_word(hop.peer_name)} {_ip(hop.peer_ip)}" if hop.peer_name else _ip(hop.peer_ip)
+    clauses = [
+        f"from {_word(hop.helo)} ({peer})",
+        f"by {_word(hop.host)} with {_word(hop.protocol)} id {_word(hop.journey)}",
+    ]
+    if recipient is not None:
+        clauses.append(f"for <{_mailbox(recipient)}>")
+    return _folded("Received", [*clauses[:-1], f"{clauses[-1]};", format_date(hop.at)])
+
+
+def return_path_field(reverse_path: Address | None) -> bytes:
+    """RFC 5321 section 4.4: the reverse-path as given in MAIL; None is the null one."""
+    return _folded("Return-Path", [f"<{_mailbox(reverse_path)}>" if reverse_path else "<>"])
+
+
+def delivered_to_field(address: Address) -> bytes:
+    """Delivered-To (RFC 9228): also how a loop through our own aliases is seen."""
+    return _folded("Delivered-To", [_mailbox(address)])
+
+
+def received_count(block: bytes) -> int:
+    """How many hosts a message has passed (RFC 5321 section 6.3)."""
+    return sum(name.lower() == b"received" for name, _ in fields(block))
+
+
+def _folded(name: str, pieces: list[str]) -> bytes:
+    """The pieces on one line while they fit; one of its own for each when not."""
+    line = f"{name}: {' '.join(pieces)}"
+    if len(line) > MOST_ON_A_LINE:
+        line = f"{name}: " + "\r\n\t".join(pieces)
+    return line.encode() + b"\r\n"
+
+
+def _word(text: str) -> str:
+    return _UNSAFE_IN_A_WORD.sub("?", text[:LONGEST_PEER_WORD]) or "unknown"
+
+
+def _ip(text: str) -> str:
+    """TCP-info's address literal: `[192.0.2.1]` or `[IPv6:2001:db8::1]`."""
+    safe = _word(text)
+    return f"[IPv6:{safe}]" if ":" in safe else f"[{safe}]"
+
+
+def _mailbox(address: Address) -> str:
+    """An address can hold no line end by its grammar; one that was not parsed must not either."""
+    return "".join(character for character in address.text() if character.isprintable())
