@@ -49,9 +49,9 @@ class Snapshot:
     """A mailbox as read in one transaction."""
 
     mailbox: Mailbox
-    uids: array[int]
-    flags: array[int]
-    mod_seqs: array[int]
+    uids: "array[int]"
+    flags: "array[int]"
+    mod_seqs: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
