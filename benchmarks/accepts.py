@@ -20,7 +20,7 @@ from mailhost.config.load import load
 from mailhost.config.settings import Config
 from mailhost.database.database import Database
 from mailhost.delivery.accept import AcceptRequest, accept
-from mailhost.delivery.route import route
+from mailhost.delivery.directory import Directory
 from mailhost.ids import JourneyId, fresh, now
 from mailhost.message.address import Address
 from mailhost.message.structure import scan
@@ -44,6 +44,7 @@ async def measure(database: Database, blobs: BlobStore, users: list[Address], wa
     """Accepts per second, with so many under way at each moment."""
     end = time.perf_counter() + SECONDS
     done = 0
+    directory = Directory(database)
 
     async def one(worker: int) -> None:
         nonlocal done
@@ -51,10 +52,18 @@ async def measure(database: Database, blobs: BlobStore, users: list[Address], wa
         while time.perf_counter() < end:
             user = users[number % len(users)]
             content = message(number)
-            recipient = await database.read(route, user.local, user.domain)
+            recipient = await directory.route(user.local, user.domain)
             blob = blobs.inline(content)
             acceptance = Acceptance(
-                JourneyId(fresh()), now(), "192.0.2.1", "bench", None, "sender@example.net", blob.id, b"Received: by us\r\n", blob.size
+                JourneyId(fresh()),
+                now(),
+                "192.0.2.1",
+                "bench",
+                None,
+                "sender@example.net",
+                blob.id,
+                b"Received: by us\r\n",
+                blob.size,
             )
             await database.write(accept, AcceptRequest(acceptance, Content(blob, scan(content)), (recipient,)))
             done += 1
@@ -66,7 +75,8 @@ async def measure(database: Database, blobs: BlobStore, users: list[Address], wa
 
 
 async def run(config: Config) -> None:
-    database = await connect(config)
+    opened = await connect(config, 0)
+    database = opened.database
     blobs = blob_store(config, database)
     users = [Address(f"user{number}", "bench.test") for number in range(10)]
     for user in users:
@@ -78,7 +88,7 @@ async def run(config: Config) -> None:
         each = (time.process_time() - cpu) / (rate * SECONDS) * 1e6
         sys.stdout.write(f"{waiting:>8} {rate:>10.0f} {each:>12.0f}\n")
     blobs.close()
-    await database.close()
+    await opened.close()
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Set one value in a file that a person keeps: what else stands there, comments included, stays."""
 
+import itertools
 import re
 
 from mailhost.config.manual import to_toml
@@ -8,7 +9,7 @@ from mailhost.config.units import Duration, Octets
 
 def set_value(text: str, section: str, key: str, value: object) -> str:
     """The text with `key` of `section` set. The caller reads the outcome again before it keeps it."""
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
     line = f"{key} = {_written(value)}"
     table = _table(lines, section)
     if table is None:
@@ -25,7 +26,7 @@ def set_value(text: str, section: str, key: str, value: object) -> str:
 def _table(lines: list[str], section: str) -> range | None:
     """Where the lines below the header of a table are, up to the next header."""
     headers = [at for at, line in enumerate(lines) if re.match(r"\s*\[", line)]
-    for at, following in zip(headers, [*headers[1:], len(lines)], strict=True):
+    for at, following in itertools.pairwise([*headers, len(lines)]):
         if re.fullmatch(rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?", lines[at]):
             return range(at + 1, following)
     return None

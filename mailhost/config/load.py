@@ -128,7 +128,7 @@ def _read_value(kind: type, written: object) -> object:
     """Here msgspec asks for the types that are not its own."""
     if issubclass(kind, Duration | Octets):
         return kind.read(written)
-    if kind is Path and isinstance(written, str) and written:
+    if kind is Path and isinstance(written, str) and written and "\0" not in written:
         return Path(written)
     raise ValueError("write a path")
 

@@ -7,6 +7,7 @@ from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
 from mailhost.users import domains
+from mailhost.users.changes import AccountChanged, DirectoryChanged
 from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
 from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
@@ -53,6 +54,7 @@ def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: s
         )
     )
     set_password(tx, id_, secret, now)
+    tx.announce(DirectoryChanged())
     if local_part != POSTMASTER and not _is_taken(tx, domain_id, POSTMASTER):
         add_alias(tx, POSTMASTER, domain_name, f"{local_part}@{domain_name}", now)
 
@@ -66,6 +68,7 @@ def set_password(tx: Transaction, account_id: AccountId, secret: str, now: Milli
         )
     )
     tx.execute(update(account).where(account.c.id == account_id).values(auth_version=account.c.auth_version + 1))
+    tx.announce(AccountChanged(account_id))
 
 
 def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None:
@@ -74,6 +77,7 @@ def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None
         .where(account.c.id == account_id)
         .values(disabled=int(disabled), auth_version=account.c.auth_version + 1)
     )
+    tx.announce(AccountChanged(account_id))
 
 
 def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, now: Millis) -> None:
@@ -86,6 +90,7 @@ def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, n
             id=fresh(), domain_id=domain_id, local_part=local_part.lower(), target=target, created_at=now
         )
     )
+    tx.announce(DirectoryChanged())
 
 
 def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> UidValidity:

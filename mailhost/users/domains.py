@@ -6,6 +6,7 @@ from sqlalchemy import insert, select
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import DomainId, Millis
+from mailhost.users.changes import DirectoryChanged
 from mailhost.users.errors import DomainExists
 from mailhost.users.tables import domain
 
@@ -15,6 +16,7 @@ def add(tx: Transaction, id_: DomainId, name: str, now: Millis) -> None:
     if id_of(tx, name) is not None:
         raise DomainExists
     tx.execute(insert(domain).values(id=id_, name=name, created_at=now))
+    tx.announce(DirectoryChanged())
 
 
 ID_OF = select(domain.c.id).where(domain.c.name == bind("name"))

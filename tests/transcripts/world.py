@@ -18,6 +18,7 @@ from mailhost.database.database import Database
 from mailhost.database.migrate import migrate_sqlite
 from mailhost.database.sqlite import SQLiteEngine
 from mailhost.database.transaction import Transaction
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import Events
 from mailhost.ids import AccountId, DomainId, MailboxId, MessageId, Millis, Uid, fresh, now
 from mailhost.message.structure import Scanned, scan
@@ -177,6 +178,7 @@ def _services(folder: Path, *, allow_plaintext: bool, limits: Limits, **settings
     blobs = folder / "blobs"
     blobs.mkdir(exist_ok=True)
     database = Database(SQLiteEngine(folder / "mail.db"))
+    settings.setdefault("directory", Directory(database))
     known = {each.name for each in fields(Services)}
     if "locks" in known and "locks" not in settings:
         (folder / "locks").mkdir(exist_ok=True)

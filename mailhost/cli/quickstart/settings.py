@@ -52,7 +52,7 @@ def plan(data: Path, base: int | None, overrides: Iterable[str]) -> Settings:
     parse(text, path.name, data)
     if base is None and not exists:
         base = DEFAULT_BASE
-    for section, port in _ports(base) if base else ():
+    for section, port in _ports(base) if base is not None else ():
         text = set_value(text, section, "port", port)
     for override in overrides:
         text = _set(text, override)
