@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 from mailhost.administration.opening import blob_store, connect
-from mailhost.config.settings import SMTP, Config, Listener
+from mailhost.config.settings import POP3, SMTP, Config, Listener
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.database import Database
 from mailhost.database.hints import Kind
@@ -19,6 +19,7 @@ from mailhost.events.event import FAULT, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.ids import MailboxId, ModSeq
 from mailhost.message.budget import Limits as ScanLimits
+from mailhost.pop3.factory import POP3Factory
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
@@ -76,7 +77,9 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
             "timeout": listener.command_timeout,
             "limit": ConnectionLimit(listener.most_connections, listener.most_per_address),
         }
-        if isinstance(listener, SMTP):
+        if isinstance(listener, POP3):
+            yield name, POP3Factory(own, **common)
+        elif isinstance(listener, SMTP):
             yield name, SMTPFactory(own, smtp_settings(config, listener, submission=name != "smtp"), **common)
 
 
