@@ -179,7 +179,9 @@ class Channel:
         self.flush()
         self._input.clear()
         self._scanned = 0
-        tls = await asyncio.wait_for(self._wire.start_tls(), self.timeout)
+        # Not wait_for, which gives up the turn: the ClientHello could be read as a line.
+        async with asyncio.timeout(self.timeout):
+            tls = await self._wire.start_tls()
         self.peer = replace(self.peer, tls=tls)
 
     def close(self) -> None:

@@ -53,6 +53,8 @@ class Connection(Protocol):
             transport.loseConnection()
             return
         self._counted = peer.address
+        if self.factory.implicit_tls:
+            self._begin_tls()  # now: a turn later the ClientHello may have been read in clear, and is lost
         transport.registerProducer(self, True)
         self.channel = Channel(self, peer, self.factory.timeout)
         self._task = asyncio.get_running_loop().create_task(self._talk(self.channel))
@@ -89,6 +91,10 @@ class Connection(Protocol):
         if self._handshake is not None and not self._handshake.done():
             self._handshake.set_result(_tls_facts(self.transport))
 
+    def _begin_tls(self) -> None:
+        self._handshake = asyncio.get_running_loop().create_future()
+        self.transport.startTLS(self.factory.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
+
     async def _talk(self, channel: Channel) -> None:
         try:
             if self.factory.implicit_tls:
@@ -111,10 +117,11 @@ class Connection(Protocol):
         self.transport.resumeProducing()
 
     async def start_tls(self) -> str:
-        self._handshake = asyncio.get_running_loop().create_future()
-        self.transport.unregisterProducer()
-        self.transport.startTLS(self.factory.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
-        self.transport.registerProducer(self, True)
+        if self._handshake is None:
+            self.transport.unregisterProducer()
+            self._begin_tls()
+            self.transport.registerProducer(self, True)
+        assert self._handshake is not None
         return await self._handshake
 
     def close(self) -> None:
