@@ -148,6 +148,11 @@ class Channel:
         """Whether the peer has sent something that is not read yet."""
         return bool(self._input)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the peer reads more slowly than the session writes: it is time to `drain`."""
+        return self._writable is not None
+
     def write(self, data: bytes) -> None:
         """Send some octets: at once while the session waits for its peer, else together with what follows.
 
