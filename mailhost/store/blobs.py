@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, delete, insert, select
+from sqlalchemy import CompoundSelect, Row, Select, delete, insert, select
+from sqlalchemy import bindparam as bind
 
 from mailhost.database.hot import Hot
+from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import BlobId
 from mailhost.store.tables import blob, blob_chunk
@@ -16,6 +18,7 @@ CHUNK_OCTETS = 256 << 10
 COLUMNS = ("id", "sha256", "size", "stored_size", "codec", "place", "data")
 INSERT = Hot(insert(blob), *COLUMNS)
 INSERT_CHUNK = Hot(insert(blob_chunk), "blob_id", "seq", "data")
+ONE = select(blob).where(blob.c.id == bind("blob"))
 
 
 def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
@@ -29,13 +32,13 @@ def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
 
 def stored(tx: Transaction, ids: Sequence[BlobId]) -> dict[BlobId, PreparedBlob]:
     """The rows of some blobs; the octets of INLINE ones come with them."""
-    rows = tx.execute(select(blob).where(blob.c.id.in_(ids)))
-    return {
-        row.id: PreparedBlob(
-            row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data
-        )
-        for row in rows
-    }
+    return {row.id: _value(row) for row in tx.execute(select(blob).where(blob.c.id.in_(ids)))}
+
+
+@one_statement
+def stored_one(tx: Transaction, id_: BlobId) -> PreparedBlob:
+    """`stored` for one blob, by a statement that is built once."""
+    return _value(tx.execute(ONE, {"blob": id_}).one())
 
 
 def chunk(tx: Transaction, id_: BlobId, seq: int) -> bytes:
@@ -63,6 +66,10 @@ def sweep(
         tx.execute(delete(blob).where(blob.c.id.in_(ids)))
         tx.execute(delete(blob_chunk).where(blob_chunk.c.blob_id.in_(ids)))
     return [row.id for row in dead if row.place == Place.FILE]
+
+
+def _value(row: Row[Any]) -> PreparedBlob:
+    return PreparedBlob(row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data)
 
 
 def _row(each: PreparedBlob) -> tuple[Any, ...]:
