@@ -53,7 +53,10 @@ class Connection(Protocol):
             transport.loseConnection()
             return
         self._counted = peer.address
-        transport.registerProducer(self, True)
+        if self.factory.implicit_tls:
+            self._begin_tls()  # now: a quick client's ClientHello would come before the task's first turn, and be lost
+        else:
+            transport.registerProducer(self, True)
         self.channel = Channel(self, peer, self.factory.timeout)
         self._task = asyncio.get_running_loop().create_task(self._talk(self.channel))
         self.factory.tasks.add(self._task)
@@ -111,11 +114,17 @@ class Connection(Protocol):
         self.transport.resumeProducing()
 
     async def start_tls(self) -> str:
+        handshake = self._handshake
+        if handshake is None:  # with implicit TLS it has begun already
+            self.transport.unregisterProducer()
+            handshake = self._begin_tls()
+        return await handshake
+
+    def _begin_tls(self) -> asyncio.Future[str]:
         self._handshake = asyncio.get_running_loop().create_future()
-        self.transport.unregisterProducer()
         self.transport.startTLS(self.factory.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
         self.transport.registerProducer(self, True)
-        return await self._handshake
+        return self._handshake
 
     def close(self) -> None:
         self.transport.unregisterProducer()  # or Twisted waits for it for ever

@@ -154,7 +154,7 @@ def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
 
 def test_lines_are_addresses_with_passwords() -> None:
     source = io.BytesIO("# people\nalice@example.org secret\r\n\nbob@example.org with space \n小@例.cn 密码\n".encode())
-    assert list(read_pairs(source)) == [
+    assert read_pairs(source) == [
         ("alice@example.org", "secret"),
         ("bob@example.org", "with space "),
         ("小@例.cn", "密码"),
@@ -172,7 +172,7 @@ def test_lines_are_addresses_with_passwords() -> None:
 )
 def test_a_line_that_is_wrong_is_named_without_its_password(octets: bytes, line: str) -> None:
     with pytest.raises(Failure) as caught:
-        list(read_pairs(io.BytesIO(octets)))
+        read_pairs(io.BytesIO(octets))
     assert (caught.value.message, caught.value.code) == (line, EX_DATAERR)
 
 
