@@ -5,10 +5,11 @@ It opens the same database as a running server, which hears of the change by a h
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
+from mailhost.cli.exits import EX_DATAERR, Failure
 from mailhost.config.settings import Config, Login
 
 Pair = tuple[str, str]
@@ -41,18 +42,22 @@ async def welcome(config: Config, addresses: Iterable[str], message: str) -> Non
     from mailhost.administration.opening import blob_store, open_database
 
     async with open_database(config) as database:
-        blobs = blob_store(config, database)
-        for address in addresses:
-            await accounts.welcome(database, config, blobs, address, message)
-        blobs.close()
+        with closing(blob_store(config, database)) as blobs:
+            for address in addresses:
+                await accounts.welcome(database, config, blobs, address, message)
 
 
 async def add_domain(config: Config, name: str) -> None:
+    """Raises `Failure`."""
     from mailhost.administration import domains
     from mailhost.administration.opening import open_database
+    from mailhost.users.errors import DomainExists
 
     async with open_database(config) as database:
-        await domains.add_domain(database, name)
+        try:
+            await domains.add_domain(database, name)
+        except DomainExists:
+            raise Failure(f"{name}: there is such a domain already", EX_DATAERR) from None
 
 
 async def list_domains(config: Config) -> list[str]:
