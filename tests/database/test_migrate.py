@@ -115,7 +115,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as driver:
         driver.execute("UPDATE alembic_version SET version_num = '9999'")
     driver.close()
-    with pytest.raises(SchemaTooNew, match="9999.*run the newer mailhost"):
+    with pytest.raises(SchemaTooNew, match=r"9999.*run the newer mailhost"):
         migrate_sqlite(path)
     assert one(path, "SELECT version_num FROM alembic_version") == "9999"
 
