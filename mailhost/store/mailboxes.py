@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy import bindparam as bind
 
 from mailhost.database.hot import Hot
@@ -239,6 +239,14 @@ def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
         update(mailbox).where(*here, mailbox.c.recent_uid < mailbox.c.uid_next).values(recent_uid=mailbox.c.uid_next)
     )
     return Uid(recent)
+
+
+@one_statement
+def count_recent(tx: Transaction, key: MailboxKey, recent_uid: Uid) -> int:
+    """Messages from `recent_uid` on: what STATUS tells as RECENT."""
+    here = mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id
+    count: int = tx.execute(select(func.count()).where(*here, mailbox_message.c.uid >= recent_uid)).scalar_one()
+    return count
 
 
 @one_statement
