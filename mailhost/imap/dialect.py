@@ -6,7 +6,28 @@ from typing import Any
 from mailhost.conversation.command import Command
 from mailhost.conversation.loop import converse
 from mailhost.conversation.services import Services
-from mailhost.imap.commands import authenticate, capability, fetch, login, logout, noop, select, starttls
+from mailhost.imap.commands import (
+    append,
+    authenticate,
+    capability,
+    check,
+    copy,
+    create,
+    delete,
+    expunge,
+    fetch,
+    login,
+    logout,
+    noop,
+    rename,
+    search,
+    select,
+    starttls,
+    status,
+    store,
+    subscribe,
+)
+from mailhost.imap.commands import list as mailbox_list
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status
 from mailhost.imap.session import Dialect, IMAPSession
@@ -22,7 +43,19 @@ BASE: tuple[AnyCommand, ...] = (
     authenticate.COMMAND,
     login.COMMAND,
     *select.COMMANDS,
+    create.COMMAND,
+    delete.COMMAND,
+    rename.COMMAND,
+    *subscribe.COMMANDS,
+    *mailbox_list.COMMANDS,
+    status.COMMAND,
+    append.COMMAND,
+    check.COMMAND,
+    *expunge.COMMANDS,
+    search.COMMAND,
     fetch.COMMAND,
+    store.COMMAND,
+    copy.COMMAND,
 )
 """RFC 3501 section 6, in its order."""
 

@@ -249,7 +249,7 @@ async def mark_seen(session: IMAPSession, uids: Sequence[Uid]) -> frozenset[Uid]
     unseen = tuple(uid for uid, flag in zip(uids, now, strict=True) if not flag & SystemFlag.SEEN)
     if not unseen:
         return frozenset()
-    change = flags.FlagChange(key, unseen, FlagAction.ADD, Flags(SystemFlag.SEEN))
+    change = flags.FlagChange(key, unseen, FlagAction.ADD, Flags(int(SystemFlag.SEEN)))
     done = await session.services.database.write(flags.change, change)
     view.knows((uid for uid, _ in done.messages), done.mod_seq)
     return frozenset(uid for uid, _ in done.messages)

@@ -35,6 +35,7 @@ _BLANK_END = re.compile(rb" *+\Z")
 _LITERAL = re.compile(rb"\{[0-9]{1,20}\+?\}")
 _NUMBER = re.compile(rb"[0-9]+")
 _RANGE = re.compile(rb"([0-9]+|\*)(?::([0-9]+|\*))?")
+_SET_BEGINS = b"0123456789*"
 _KEYWORD = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|~\[]+")
 _WORD = re.compile(rb"[A-Za-z0-9.]+")
 _DATE_TIME = re.compile(rb'"[ 0-9A-Za-z:+\-]{26}"')
@@ -183,9 +184,17 @@ class Reader:
         self._at = found.end()
         return octets
 
+    def last_literal(self) -> Literal:
+        """The literal that ends the command and is still on its way."""
+        found = _LITERAL.match(self._text, self._at)
+        if found is None or self.announced is None or found.end() != len(self._text):
+            raise self._problem("a literal")
+        self._at = found.end()
+        return self.announced
+
     def nil_or_string(self) -> bytes | None:
         """Nstring = string / nil"""
-        return None if self._accept_word(b"NIL") else self.string()
+        return None if self.accept_word(b"NIL") else self.string()
 
     def base64(self) -> bytes:
         """Base64 = *(4base64-char) [base64-terminal]; "=" alone is an empty response (RFC 4959 section 3)."""
@@ -237,6 +246,14 @@ class Reader:
             if len(ranges) > MOST_RANGES:
                 raise SyntaxProblem(f"More than {MOST_RANGES} ranges in a set")
         return MessageSet(tuple(merged(ranges)), by_uid=self.by_uid)
+
+    def at_number(self) -> bool:
+        """Whether a message set follows."""
+        return self._text[self._at : self._at + 1] in _SET_BEGINS and self._at < len(self._text)
+
+    def numbers(self) -> MessageSet:
+        """A sequence-set of message numbers, whatever the command counts."""
+        return MessageSet(self.message_set().ranges)
 
     def _range(self) -> tuple[int, int]:
         """seq-range = seq-number ":" seq-number"""
@@ -402,7 +419,7 @@ class Reader:
         self._at = found.end()
         return found[0]
 
-    def _accept_word(self, word: bytes) -> bool:
+    def accept_word(self, word: bytes) -> bool:
         end = self._at + len(word)
         if self._text[self._at : end].upper() != word or _ATOM.match(self._text, end):
             return False
@@ -419,7 +436,7 @@ class Reader:
 
 RECENT = "\\recent"
 """Nobody may set it; clients that copy a message's flags with APPEND send it all the same, and it is left out."""
-_SYSTEM = {name.lower(): flag for name, flag in SYSTEM_FLAGS.items()}
+_SYSTEM = {name.lower(): int(flag) for name, flag in SYSTEM_FLAGS.items()}
 
 
 def _flag_list(names: list[str]) -> FlagList:

@@ -86,7 +86,9 @@ def atom_or_string(text: bytes) -> bytes:
     return string(text)
 
 
-_SYSTEM_NAMES = tuple((flag, name.encode()) for name, flag in sorted(SYSTEM_FLAGS.items(), key=lambda item: item[1]))
+_SYSTEM_NAMES = tuple(
+    (int(flag), name.encode()) for name, flag in sorted(SYSTEM_FLAGS.items(), key=lambda item: item[1])
+)
 RECENT = rb"\Recent"
 DELETED = int(SystemFlag.DELETED)
 

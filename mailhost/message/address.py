@@ -27,7 +27,7 @@ _ESCAPED = re.compile(r"\\(.)")
 _NEEDS_ESCAPE = re.compile(r'["\\]')
 
 
-class AddressProblem(ValueError):  # noqa: N818  # a problem of the sender, as in SyntaxProblem; not a fault of ours
+class AddressProblem(ValueError):  # a problem of the sender, as in SyntaxProblem; not a fault of ours
     """What was sent is no mailbox; the text says why, in words for a reply."""
 
 
