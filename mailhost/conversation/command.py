@@ -13,7 +13,7 @@ class SyntaxProblem(Exception):
     """What was sent does not read as the grammar says; the text says what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: Python 3.11 cannot call a subscripted alias of such a class
 class Command(Generic[S, R, A]):
     """One verb of a protocol, over the session S, the reader of its arguments R and the answer A."""
 

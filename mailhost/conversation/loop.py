@@ -57,7 +57,8 @@ async def _exchange(session: Session[Any, Any]) -> None:
     while not session.ended:
         answer = await _answer(session)
         session.send(answer)
-        await session.channel.drain()
+        if not session.channel.has_input:
+            await session.channel.drain()
         await session.act_after()
         if session.strikes >= session.services.limits.most_errors:
             session.farewell("errors")

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from mailhost.database.database import Database
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import Events
 from mailhost.store.index import Indexes
 from mailhost.store.octets import BlobStore
@@ -27,7 +29,10 @@ class Services:
 
     host: str
     """The name by which this server calls itself."""
+    postmaster_domain: str
+    """Whose postmaster answers RCPT TO:<postmaster> (RFC 5321 section 4.5.1)."""
     database: Database
+    directory: Directory
     blobs: BlobStore
     indexes: Indexes
     logins: Logins
@@ -35,5 +40,7 @@ class Services:
     limits: Limits
     allow_plaintext: bool
     """Whether a password may be sent without TLS."""
+    locks: Path
+    """The folder of the locks that one account has over all processes: POP3's maildrop."""
     failure_delay: timedelta = timedelta(seconds=1)
     """How long the answer to a wrong password waits."""

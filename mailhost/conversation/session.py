@@ -4,17 +4,21 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar, Generic, TypeVar
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.services import Services
 from mailhost.database.errors import Refused
 from mailhost.events.event import LINE_IN, LINE_OUT
-from mailhost.ids import ConnectionId, fresh
+from mailhost.ids import ConnectionId
 from mailhost.transport.channel import Channel
 
 R = TypeVar("R")
 A = TypeVar("A")
+
+_connections = count(1)
+"""Connections are numbered as they come, so that a person can follow one in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Session(ABC, Generic[R, A]):
         self.channel = channel
         self.services = services
         self.commands = commands
-        self.connection = ConnectionId(fresh())
+        self.connection = ConnectionId(next(_connections))
         self.ended = False
         """Whether the loop is to stop after the reply that is being sent."""
         self.strikes = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from mailhost.database.errors import Refused
-from mailhost.database.marks import ForMany, is_long
+from mailhost.database.marks import ForMany, is_long, rows_of
 from mailhost.database.transaction import Transaction
 
 T = TypeVar("T")
@@ -26,7 +26,12 @@ class Write(Generic[T]):
 
     @property
     def octets(self) -> int:
-        return sum(getattr(argument, "octets", 0) for argument in self.arguments)
+        """What a hot request brings with it; the others bring little."""
+        return int(getattr(self.arguments[0], "octets", 0)) if isinstance(self.operation, ForMany) else 0
+
+    @property
+    def is_long(self) -> bool:
+        return is_long(self.operation, self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,11 @@ def run_batch(tx: Transaction, writes: Sequence[Write[Any]]) -> Steps:
     for operation, group in _alike(writes).items():
         if isinstance(operation, ForMany):
             for some in _pieces(group):
-                yield False
+                yield some[0].is_long
                 outcomes += _run_hot(tx, operation, some)
         else:
             for write in group:
-                yield is_long(operation)
+                yield write.is_long
                 outcomes.append(Outcome(write, _run_one(tx, write)))
     return outcomes
 
@@ -72,7 +77,7 @@ def _pieces(group: list[Write[Any]]) -> Generator[list[Write[Any]]]:
     rows = 0
     for write in group:
         piece.append(write)
-        rows += getattr(write.arguments[0], "rows", 1)
+        rows += rows_of(write.arguments[0])
         if rows >= HOT_ROWS:
             yield piece
             piece, rows = [], 0

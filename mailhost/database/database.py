@@ -50,6 +50,7 @@ class Database:
         self._engine = engine
         self._listeners: list[Listener] = []
         self._waiting: list[Write[Any]] = []
+        self._under_way: list[Write[Any]] = []
         self._wake = asyncio.Event()
         self._closing = False
         self.writer = asyncio.create_task(self._write_batches(), name="database writer")
@@ -80,27 +81,35 @@ class Database:
 
     async def close(self) -> None:
         """Commit all that waits, then stop."""
-        self._closing = True
+        already, self._closing = self._closing, True
         self._wake.set()
         await asyncio.wait([self.writer])
-        await self._engine.close()
+        if not already:
+            await self._engine.close()
 
     async def _write_batches(self) -> None:
         while self._waiting or not self._closing:
             await self._wake.wait()
             self._wake.clear()
             while batch := self._take():
+                self._under_way = batch
                 await self._commit(batch)
+                self._under_way = []
                 await self._engine.rest()
                 for _ in range(TURNS_TO_ASK_AGAIN):
                     await asyncio.sleep(0)
 
     def _take(self) -> list[Write[Any]]:
+        """The next batch. A long operation goes alone: nobody else waits for it, nor fails with it at its deadline."""
         alive = [write for write in self._waiting if not write.answer.done()]
         count = octets = 0
-        while count < min(len(alive), LARGEST_BATCH) and octets < LARGEST_BATCH_OCTETS:
-            octets += alive[count].octets
+        for write in alive[:LARGEST_BATCH]:
+            octets += write.octets
+            if count and (octets > LARGEST_BATCH_OCTETS or write.is_long):
+                break
             count += 1
+            if write.is_long:
+                break
         taken, self._waiting = alive[:count], alive[count:]
         return taken
 
@@ -109,10 +118,10 @@ class Database:
             outcomes, changes = await self._transact(batch)
         except CommitFailed as failure:
             for write in batch:
-                settle(write.answer, CommitFailed(*failure.args))
+                fail(write.answer, CommitFailed(*failure.args))
         except Exception as fault:  # noqa: BLE001 - a fault in one operation must not take the others with it
             if len(batch) == 1:
-                settle(batch[0].answer, fault)
+                fail(batch[0].answer, fault)
                 return
             for write in batch:
                 await self._commit([write])
@@ -134,20 +143,24 @@ class Database:
             except Exception as fault:  # noqa: BLE001 - committed is committed, whatever a listener does
                 asyncio.get_running_loop().call_exception_handler({"message": "a listener failed", "exception": fault})
         for outcome in outcomes:
-            settle(outcome.write.answer, outcome.value)
+            if outcome.refused:
+                fail(outcome.write.answer, outcome.value)
+            else:
+                settle(outcome.write.answer, outcome.value)
 
     def _abandon(self, _: asyncio.Task[None]) -> None:
         """The writer has ended, and nobody may wait for ever."""
-        for write in self._waiting:
-            settle(write.answer, CommitFailed("the writer has stopped"))
+        for write in (*self._under_way, *self._waiting):
+            fail(write.answer, CommitFailed("the writer has stopped"))
+        self._under_way, self._waiting = [], []
 
 
 def settle(answer: asyncio.Future[Any], value: object) -> None:
-    if answer.done():
-        return  # its session is gone; what was committed stays
-    if not isinstance(value, Exception):
+    """What was committed stays, whether or not its session is still there to hear it."""
+    if not answer.done():
         answer.set_result(value)
-    elif isinstance(value, StopIteration):  # a future cannot carry it
-        answer.set_exception(RuntimeError(repr(value)))
-    else:
-        answer.set_exception(value)
+
+
+def fail(answer: asyncio.Future[Any], error: Exception) -> None:
+    if not answer.done():  # a future cannot carry StopIteration
+        answer.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)

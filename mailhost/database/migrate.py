@@ -1,74 +1,100 @@
 """Migrations: brought up to date at start, after a backup; a schema newer than the program is refused."""
 
+import fcntl
+import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from mailhost.database.errors import SchemaTooNew
+from mailhost.database.sqlite import lock_path
 
 PACKAGE = Path(__file__).parent.parent
+MIGRATING = 0x6D61696C
+"""The advisory lock of PostgreSQL that one migrating node holds."""
 
 
-def migrate_sqlite(path: Path) -> Path | None:
+def migrate_sqlite(path: Path, scripts: Path | None = None) -> Path | None:
     """Bring the file up to date, and name the backup that was made before (none for a new file).
 
-    Raises `SchemaTooNew`. Blocks: call it before the service starts, or in a thread.
+    All steps are one transaction: a crash leaves the old schema. Raises `SchemaTooNew`. Blocks: call it before the service
+    starts, or in a thread.
     """
-    prepare_file(path)
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    with engine.connect() as connection:
-        before = _revision(connection)
-        if not _is_behind(connection):
-            return None
-        backup = _back_up(path, before) if before is not None else None
-        _upgrade(connection)
-        connection.commit()
-    return backup
+    with _write_lock(path):
+        _prepare_file(path)
+        engine = create_engine(f"sqlite:///{path}", creator=lambda: _autocommitting(path), poolclass=NullPool)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        with engine.begin() as connection:
+            if not _is_behind(connection, scripts):
+                return None
+            before = _revision(connection)
+            backup = None if before is None else _back_up(path, before)
+            _upgrade(connection, scripts)
+        return backup
 
 
-async def migrate_postgresql(url: str) -> None:
-    """Bring the schema up to date. Raises `SchemaTooNew`. Backups are the database's own business."""
+async def migrate_postgresql(url: str, scripts: Path | None = None) -> None:
+    """Bring the schema up to date, in one transaction. Raises `SchemaTooNew`. Backups are the database's own business."""
     engine = create_async_engine(url, poolclass=NullPool)
-    async with engine.connect() as connection:
-        await connection.run_sync(_upgrade_if_behind)
-        await connection.commit()
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+            await connection.run_sync(_upgrade_if_behind, scripts)
+    finally:
+        await engine.dispose()
 
 
-def prepare_file(path: Path) -> None:
+@contextmanager
+def _write_lock(path: Path) -> Iterator[None]:
+    """The lock that writers take too: of several programs that start at once, one migrates and the others wait."""
+    descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _prepare_file(path: Path) -> None:
     """What must be set before the first table: pages that can be given back, and the write-ahead log."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as driver:
+    with closing(_autocommitting(path)) as driver:
         driver.execute("PRAGMA auto_vacuum=INCREMENTAL")
         driver.execute("PRAGMA journal_mode=WAL")
+    path.chmod(0o600)
 
 
-def _upgrade_if_behind(connection: Connection) -> None:
-    if _is_behind(connection):
-        _upgrade(connection)
+def _autocommitting(path: Path) -> sqlite3.Connection:
+    """The driver's own default would let each CREATE TABLE commit alone."""
+    return sqlite3.connect(path, isolation_level=None)
 
 
-def _is_behind(connection: Connection) -> bool:
-    scripts = ScriptDirectory.from_config(_config())
-    revision = _revision(connection)
-    if revision == scripts.get_current_head():
+def _upgrade_if_behind(connection: Connection, scripts: Path | None) -> None:
+    if _is_behind(connection, scripts):
+        _upgrade(connection, scripts)
+
+
+def _is_behind(connection: Connection, scripts: Path | None) -> bool:
+    directory = ScriptDirectory.from_config(_config(scripts))
+    revision, head = _revision(connection), directory.get_current_head()
+    if revision == head:
         return False
-    known = {script.revision for script in scripts.walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in {script.revision for script in directory.walk_revisions()}:
         raise SchemaTooNew(
-            f"the database has schema {revision}, this mailhost knows up to {scripts.get_current_head()}: run the newer mailhost"
+            f"the database has schema {revision}, this mailhost knows up to {head}: run the newer mailhost"
         )
     return True
 
 
-def _upgrade(connection: Connection) -> None:
-    config = _config()
+def _upgrade(connection: Connection, scripts: Path | None) -> None:
+    config = _config(scripts)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
@@ -77,10 +103,11 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _config() -> Config:
+def _config(scripts: Path | None) -> Config:
     config = Config()
     packaged = PACKAGE / "_migrations"
-    config.set_main_option("script_location", str(packaged if packaged.exists() else PACKAGE.parent / "migrations"))
+    folder = scripts or (packaged if packaged.exists() else PACKAGE.parent / "migrations")
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
 
 
@@ -88,7 +115,19 @@ def _back_up(path: Path, revision: str) -> Path:
     """A consistent copy beside the file, complete and synced before it has its name."""
     backup = path.with_name(f"{path.name}.before-migration-from-{revision}")
     unfinished = backup.with_name(backup.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
         source.backup(target)
+    _sync(unfinished)
     unfinished.replace(backup)
+    _sync(path.parent)
     return backup
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

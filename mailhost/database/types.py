@@ -4,7 +4,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, MetaData, Text, cast, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Subquery,
+    Text,
+    bindparam,
+    cast,
+    false,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -28,22 +40,74 @@ String = Text
 
 
 class json_each(GenericFunction[Any]):  # noqa: N801 - named as the SQL function it is
-    """The elements of a JSON array as rows: SQLite's json_each, PostgreSQL's json_array_elements_text."""
+    """The elements of a JSON array as rows: SQLite's json_each, PostgreSQL's json_array_elements."""
+
+    inherit_cache = True
+
+
+class json_item(GenericFunction[Any]):  # noqa: N801 - named as the SQL it stands for
+    """One item of an array within an array, by its place."""
 
     inherit_cache = True
 
 
 @compiles(json_each, "postgresql")
 def _json_each_postgresql(element: Any, compiler: SQLCompiler, **keywords: Any) -> str:
-    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **keywords)} AS json))"
+    return f"json_array_elements(CAST({compiler.process(element.clauses, **keywords)} AS json))"
+
+
+@compiles(json_item, "sqlite")
+def _json_item_sqlite(element: Any, compiler: SQLCompiler, **keywords: Any) -> str:
+    value, place = element.clauses
+    return f"json_extract({compiler.process(value, **keywords)}, '$[' || {compiler.process(place, **keywords)} || ']')"
+
+
+@compiles(json_item, "postgresql")
+def _json_item_postgresql(element: Any, compiler: SQLCompiler, **keywords: Any) -> str:
+    value, place = element.clauses
+    return f"({compiler.process(value, **keywords)} ->> {compiler.process(place, **keywords)})"
+
+
+class Among:
+    """A statement about rows whose `column` is among some ascending numbers, in both its forms, built once.
+
+    `tx.execute(*STATEMENT(numbers, other="value"))` runs it. To build a statement takes longer than to run it.
+    """
+
+    def __init__(self, statement: Any, column: ColumnElement[Any]) -> None:
+        each = json_each(bindparam("numbers", type_=Text)).table_valued("value")
+        self._range = statement.where(column.between(bindparam("first"), bindparam("last")))
+        self._list = statement.where(column.in_(select(_number(each.c.value))))
+
+    def __call__(self, numbers: Sequence[int], **others: object) -> tuple[Any, dict[str, object]]:
+        if len(numbers) > 0 and numbers[-1] - numbers[0] + 1 == len(numbers):
+            return self._range, {"first": numbers[0], "last": numbers[-1], **others}
+        return self._list, {"numbers": json.dumps(list(numbers)), **others}
 
 
 def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[bool]:
-    """Rows whose `column` is among `numbers`, an ascending sequence of any length.
+    """Rows whose `column` is among `numbers`, any number of them.
 
     It reaches SQL as a range or as one JSON array, so that the limit on bound values (32,767) never applies.
     """
-    if len(numbers) > 0 and numbers[-1] - numbers[0] + 1 == len(numbers):
+    if not numbers:
+        return false()
+    numbers = sorted(set(numbers))
+    if numbers[-1] - numbers[0] + 1 == len(numbers):
         return column.between(numbers[0], numbers[-1])
-    each = json_each(json.dumps(list(numbers))).table_valued("value")
-    return column.in_(select(cast(each.c.value, BigInteger)))
+    each = json_each(json.dumps(numbers)).table_valued("value")
+    return column.in_(select(_number(each.c.value)))
+
+
+def pairs(numbers: Sequence[tuple[int, int]]) -> Subquery:
+    """Pairs as rows of `first` and `second`, to join with: each pair is looked up, not every first with every second."""
+    each = json_each(json.dumps(sorted(set(numbers)))).table_valued("value")
+    return select(
+        cast(json_item(each.c.value, 0), BigInteger).label("first"),
+        cast(json_item(each.c.value, 1), BigInteger).label("second"),
+    ).subquery()
+
+
+def _number(value: ColumnElement[Any]) -> ColumnElement[int]:
+    """By way of text: PostgreSQL has no cast from json to bigint."""
+    return cast(cast(value, Text), BigInteger)

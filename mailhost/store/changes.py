@@ -6,37 +6,44 @@ A change carries the mailbox's mod-sequence before and after it, so that whoever
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mailhost.database.hints import Hint, Kind
 from mailhost.ids import ModSeq, Uid
 from mailhost.store.values import Flags, MailboxKey
 
+NO_MORE = ModSeq((1 << 62) - 1)
+"""After the last version that a mailbox can have: it is gone."""
+
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class Changed:
+    """A mailbox went from one version to the next."""
+
+    mailbox: MailboxKey
+    before: ModSeq
+    after: ModSeq
+
+    def hint(self) -> Hint:
+        return Hint(Kind.MAILBOX, self.mailbox.id, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Added(Changed):
     """Messages entered the mailbox, with ascending UIDs above all that were there."""
 
-    mailbox: MailboxKey
-    before: ModSeq
-    after: ModSeq
     messages: tuple[tuple[Uid, Flags], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Flagged:
+class Flagged(Changed):
     """Messages have these flags now."""
 
-    mailbox: MailboxKey
-    before: ModSeq
-    after: ModSeq
     messages: tuple[tuple[Uid, Flags], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Expunged:
+class Expunged(Changed):
     """Messages left the mailbox."""
 
-    mailbox: MailboxKey
-    before: ModSeq
-    after: ModSeq
     uids: tuple[Uid, ...]
 
 
@@ -45,6 +52,9 @@ class Removed:
     """The mailbox itself is gone."""
 
     mailbox: MailboxKey
+
+    def hint(self) -> Hint:
+        return Hint(Kind.MAILBOX, self.mailbox.id, NO_MORE)
 
 
 Change: TypeAlias = Added | Flagged | Expunged

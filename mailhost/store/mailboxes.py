@@ -1,6 +1,6 @@
 """Mailboxes: made, found, renamed, deleted; and the counters that each change of one moves (RFC 3501 section 2.3.1)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import bindparam as bind
 from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import one_of
+from mailhost.database.types import Among
 from mailhost.ids import AccountId, MailboxId, Millis, ModSeq, Uid, UidValidity
 from mailhost.store.changes import Removed
 from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
@@ -73,26 +73,24 @@ MOVE = Hot(
 )
 
 
-def lock(tx: Transaction, keys: Iterable[MailboxKey]) -> dict[MailboxId, Locked]:
+FIND = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.name == bind("name"))
+GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id"))
+LOCK = Among(
+    select(*(mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")))
+    .order_by(mailbox.c.id)
+    .with_for_update(),
+    mailbox.c.id,
+)
+
+
+def lock(tx: Transaction, keys: Collection[MailboxKey]) -> dict[MailboxId, Locked]:
     """Take the rows of some mailboxes by ascending id, so that two nodes never wait for each other. Missing ones are left out."""
-    ids = sorted({key.id for key in keys})
-    columns = (
-        mailbox.c.account_id,
-        mailbox.c.id,
-        mailbox.c.uid_validity,
-        mailbox.c.uid_next,
-        mailbox.c.highest_mod_seq,
-    )
-    accounts = sorted({key.account for key in keys})
-    rows = tx.execute(
-        select(*columns)
-        .where(one_of(mailbox.c.account_id, accounts), one_of(mailbox.c.id, ids))
-        .order_by(mailbox.c.id)
-        .with_for_update()
-    )
+    keys_of = {key.id: key for key in keys}
+    rows = tx.execute(*LOCK(sorted(keys_of))).all()
     return {
-        row.id: Locked(MailboxKey(row.account_id, row.id), row.uid_validity, row.uid_next, row.highest_mod_seq)
+        row.id: Locked(keys_of[row.id], row.uid_validity, row.uid_next, row.highest_mod_seq)
         for row in rows
+        if row.account_id == keys_of[row.id].account
     }
 
 
@@ -111,9 +109,7 @@ def move_counters(tx: Transaction, moves: Sequence[tuple[MailboxKey, Counters]])
 @one_statement
 def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
     """The mailbox of this name; `INBOX` in any case is one mailbox (RFC 3501 section 5.1)."""
-    row = tx.execute(
-        select(mailbox).where(mailbox.c.account_id == account, mailbox.c.name == canonical(name))
-    ).one_or_none()
+    row = tx.execute(FIND, {"account": account, "name": canonical(name)}).one_or_none()
     if row is None:
         raise MailboxMissing
     return _value(row)
@@ -121,7 +117,7 @@ def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
 
 @one_statement
 def get(tx: Transaction, key: MailboxKey) -> Mailbox:
-    row = tx.execute(select(mailbox).where(mailbox.c.account_id == key.account, mailbox.c.id == key.id)).one_or_none()
+    row = tx.execute(GET, {"account": key.account, "id": key.id}).one_or_none()
     if row is None:
         raise MailboxMissing
     return _value(row)

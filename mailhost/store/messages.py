@@ -11,7 +11,7 @@ from sqlalchemy import bindparam as bind
 
 from mailhost.database.errors import Refused
 from mailhost.database.hot import Hot
-from mailhost.database.marks import for_many
+from mailhost.database.marks import for_many, long
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.ids import Millis, ModSeq, Uid
@@ -54,6 +54,10 @@ INSERT_MESSAGE = Hot(
 PLACE_MESSAGE = Hot(
     insert(mailbox_message), "account_id", "mailbox_id", "uid", "message_id", "flags", "mod_seq", "saved_at"
 )
+LOCATION = [
+    message.c[name]
+    for name in ("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,31 @@ def serve(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Served]
 
 def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Located]:
     """Where the octets of some messages are, also of those expunged but not yet told."""
-    names = ("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
+    return _located(_join(tx, key, uids, LOCATION))
+
+
+def locate_present(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Located]:
+    """`locate` for POP3, which has no word for expunged messages that are still served: those are left out."""
+    return _located(_joined(tx, mailbox_message, key, uids, LOCATION))
+
+
+@long
+def sizes(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
+    """UID and octets of every message, ascending: a POP3 maildrop (RFC 1939 section 5)."""
+    return [(row.uid, row.size) for row in _with_sizes(tx, key, None)]
+
+
+def sizes_small(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
+    """`sizes` for a mailbox of few messages: in the loop's thread it takes less than a hop to another."""
+    return sizes(tx, key)
+
+
+def hash_of(message_id: bytes) -> int:
+    """63 bits of a Message-ID, to find it by."""
+    return int.from_bytes(hashlib.blake2b(message_id, digest_size=8).digest(), "big") >> 1
+
+
+def _located(rows: Sequence[Row[Any]]) -> list[Located]:
     return [
         Located(
             row.uid,
@@ -193,18 +221,8 @@ def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Locate
             row.parts,
             row.header_cache,
         )
-        for row in _join(tx, key, uids, [message.c[name] for name in names])
+        for row in rows
     ]
-
-
-def sizes(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
-    """UID and octets of every message, ascending: a POP3 maildrop (RFC 1939 section 5)."""
-    return [(row.uid, row.size) for row in _with_sizes(tx, key, None)]
-
-
-def hash_of(message_id: bytes) -> int:
-    """63 bits of a Message-ID, to find it by."""
-    return int.from_bytes(hashlib.blake2b(message_id, digest_size=8).digest(), "big") >> 1
 
 
 def _join(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], columns: Sequence[Any]) -> list[Row[Any]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from mailhost.ids import AccountId, BlobId, MailboxId, MessageId, Millis, ModSeq, Uid, UidValidity
+from mailhost.message.structure import Scanned as Structure
 
 Flags = NewType("Flags", int)
 """A message's flags as bits: five of the system, then 27 keywords of its mailbox (RFC 3501 section 2.3.2)."""
@@ -92,21 +93,6 @@ class PreparedBlob:
     place: Place
     data: bytes | None
     """The octets as stored, for INLINE and CHUNKED; a FILE is found by its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """What the scanner found once, at acceptance: finished bytes for FETCH. Offsets count within the blob."""
-
-    header_octets: int
-    begins_with_field: bool
-    envelope: bytes
-    body: bytes
-    body_structure: bytes
-    parts: bytes
-    header_cache: bytes
-    sent_date: Millis | None
-    message_id: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from typing import Protocol
 HIGH_WATER = 256 << 10
 """Octets of unread input at which the peer is told to wait."""
 LOW_WATER = 64 << 10
+SENT_TOGETHER = 64 << 10
+"""Octets of output that wait for each other at most."""
 
 
 class ChannelError(Exception):
@@ -69,6 +71,8 @@ class Channel:
         "_expires",
         "_input",
         "_loop",
+        "_output",
+        "_output_octets",
         "_paused",
         "_scanned",
         "_timer",
@@ -86,6 +90,8 @@ class Channel:
         self.closed = False
         self._wire = wire
         self._input = bytearray()
+        self._output: list[bytes] = []
+        self._output_octets = 0
         self._scanned = 0
         self._arrived: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -143,16 +149,34 @@ class Channel:
         return bool(self._input)
 
     def write(self, data: bytes) -> None:
-        if not self.closed:
+        """Send some octets: at once while the session waits for its peer, else together with what follows.
+
+        So the replies to pipelined commands share a packet (RFC 2920 section 3.2).
+        """
+        if self.closed:
+            return
+        self._output.append(data)
+        self._output_octets += len(data)
+        if self._arrived is not None or self._output_octets > SENT_TOGETHER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what is written to the transport."""
+        if self._output:
+            data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
+            self._output.clear()
+            self._output_octets = 0
             self._wire.write(data)
 
     async def drain(self) -> None:
-        """Wait until the peer reads again. Raises `TimedOut` when it does not."""
+        """Send what is written, and wait until the peer reads again. Raises `TimedOut` when it does not."""
+        self.flush()
         if self._writable is not None:
             await self._wait(self._writable)
 
     async def start_tls(self) -> None:
         """Go on inside TLS. The session has made sure that nothing was sent ahead (RFC 3207 section 5)."""
+        self.flush()
         self._input.clear()
         self._scanned = 0
         tls = await asyncio.wait_for(self._wire.start_tls(), self.timeout)
@@ -160,6 +184,7 @@ class Channel:
 
     def close(self) -> None:
         if not self.closed:
+            self.flush()
             self.closed = True
             self._stop_timer()
             self._wire.close()
@@ -196,6 +221,7 @@ class Channel:
     # Below.
 
     async def _more(self) -> None:
+        self.flush()
         if self._ended:
             raise EndOfInput
         if self._paused:

@@ -1,24 +1,34 @@
-"""Domains, accounts and aliases."""
-
-from collections.abc import Sequence
+"""Accounts and aliases."""
 
 from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import bindparam as bind
 
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
-from mailhost.users.errors import AccountExists, AccountMissing, DomainExists, DomainMissing
+from mailhost.users import domains
+from mailhost.users.changes import AccountChanged, DirectoryChanged
+from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
 from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
 
 POSTMASTER = "postmaster"
 
-
-def add_domain(tx: Transaction, id_: DomainId, name: str, now: Millis) -> None:
-    """Raises `DomainExists`."""
-    if _domain_id(tx, name) is not None:
-        raise DomainExists
-    tx.execute(insert(domain).values(id=id_, name=name, created_at=now))
+# Built once: to build a statement takes longer than to run it.
+_HERE = (domain.c.name == bind("domain"), account.c.local_part == bind("local_part"))
+FIND = select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE)
+PASSWORD_OF = (
+    select(account, domain.c.name, credential.c.secret)
+    .join(domain, domain.c.id == account.c.domain_id)
+    .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
+    .where(*_HERE)
+)
+TARGETS_OF = (
+    select(alias.c.target)
+    .join(domain, domain.c.id == alias.c.domain_id)
+    .where(domain.c.name == bind("domain"), alias.c.local_part == bind("local_part"))
+    .order_by(alias.c.id)
+)
 
 
 def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: str, secret: str, now: Millis) -> None:
@@ -26,7 +36,7 @@ def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: s
 
     Raises `DomainMissing`, `AccountExists`.
     """
-    domain_id = _domain_id(tx, domain_name)
+    domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
         raise DomainMissing
     local_part = local_part.lower()
@@ -44,6 +54,7 @@ def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: s
         )
     )
     set_password(tx, id_, secret, now)
+    tx.announce(DirectoryChanged())
     if local_part != POSTMASTER and not _is_taken(tx, domain_id, POSTMASTER):
         add_alias(tx, POSTMASTER, domain_name, f"{local_part}@{domain_name}", now)
 
@@ -57,6 +68,7 @@ def set_password(tx: Transaction, account_id: AccountId, secret: str, now: Milli
         )
     )
     tx.execute(update(account).where(account.c.id == account_id).values(auth_version=account.c.auth_version + 1))
+    tx.announce(AccountChanged(account_id))
 
 
 def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None:
@@ -65,11 +77,12 @@ def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None
         .where(account.c.id == account_id)
         .values(disabled=int(disabled), auth_version=account.c.auth_version + 1)
     )
+    tx.announce(AccountChanged(account_id))
 
 
 def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, now: Millis) -> None:
     """Another name for an address; several targets make a group. Raises `DomainMissing`."""
-    domain_id = _domain_id(tx, domain_name)
+    domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
         raise DomainMissing
     tx.execute(
@@ -77,6 +90,7 @@ def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, n
             id=fresh(), domain_id=domain_id, local_part=local_part.lower(), target=target, created_at=now
         )
     )
+    tx.announce(DirectoryChanged())
 
 
 def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> UidValidity:
@@ -94,11 +108,7 @@ def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> Ui
 @one_statement
 def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
-    row = tx.execute(
-        select(account, domain.c.name)
-        .join(domain, domain.c.id == account.c.domain_id)
-        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
-    ).one_or_none()
+    row = tx.execute(FIND, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
     if row is None:
         raise AccountMissing
     return _value(row)
@@ -107,12 +117,7 @@ def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
 @one_statement
 def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
     """An account and the hash of its password."""
-    row = tx.execute(
-        select(account, domain.c.name, credential.c.secret)
-        .join(domain, domain.c.id == account.c.domain_id)
-        .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
-        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
-    ).one_or_none()
+    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
     return None if row is None else (_value(row), row.secret)
 
 
@@ -127,28 +132,9 @@ def list_accounts(tx: Transaction) -> list[Account]:
 
 
 @one_statement
-def list_domains(tx: Transaction) -> list[str]:
-    return list(tx.execute(select(domain.c.name).order_by(domain.c.name)).scalars())
-
-
-@one_statement
-def domain_exists(tx: Transaction, name: str) -> bool:
-    return _domain_id(tx, name) is not None
-
-
-def targets_of(tx: Transaction, local_parts: Sequence[str], domain_name: str) -> list[tuple[str, str]]:
-    """Aliases among some local parts of a domain: (local part, target)."""
-    rows = tx.execute(
-        select(alias.c.local_part, alias.c.target)
-        .join(domain, domain.c.id == alias.c.domain_id)
-        .where(domain.c.name == domain_name, alias.c.local_part.in_(local_parts))
-        .order_by(alias.c.id)
-    )
-    return [(row.local_part, row.target) for row in rows]
-
-
-def _domain_id(tx: Transaction, name: str) -> DomainId | None:
-    return tx.execute(select(domain.c.id).where(domain.c.name == name)).scalar_one_or_none()
+def targets_of(tx: Transaction, local_part: str, domain_name: str) -> list[str]:
+    """What an alias stands for; nothing where there is none."""
+    return list(tx.execute(TARGETS_OF, {"domain": domain_name, "local_part": local_part}).scalars())
 
 
 def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:

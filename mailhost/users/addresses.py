@@ -1,7 +1,7 @@
 """Whom an address stands for: an account, what an alias names, or somebody elsewhere (RFC 5321 section 3.9)."""
 
 from mailhost.database.transaction import Transaction
-from mailhost.users import accounts
+from mailhost.users import accounts, domains
 from mailhost.users.errors import AccountMissing
 from mailhost.users.values import Account, Destination, Local, Remote, Target
 
@@ -29,7 +29,7 @@ def _follow(
     if address in seen or depth > DEEPEST_ALIAS or len(found) >= MOST_TARGETS:
         return
     seen.add(address)
-    if not accounts.domain_exists(tx, domain):
+    if domains.id_of(tx, domain) is None:
         found.setdefault(f"{local_part}@{domain}", Remote(f"{local_part}@{domain}", domain))
         return
     for name in _names(local_part):
@@ -37,7 +37,7 @@ def _follow(
         if account is not None:
             found.setdefault(account.address, Local(account.id, account.address))
             return
-        targets = [target for _, target in accounts.targets_of(tx, [name], domain)]
+        targets = accounts.targets_of(tx, name, domain)
         for target in targets:
             further, _, at = target.rpartition("@")
             _follow(tx, further, at, found, seen, depth + 1)

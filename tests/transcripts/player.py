@@ -270,7 +270,8 @@ class _Performance:
             return False
         last_sent = next((each.text for each in reversed(turn) if each.sent), "")
         return (
-            line.text.startswith(("+ ", "334", "354"))
+            not last_sent  # the greeting
+            or line.text.startswith(("+ ", "334", "354"))
             or line.text == "+"
             or last_sent.upper().endswith(("STARTTLS", "STLS"))
             or "<" in follows.text

@@ -18,16 +18,17 @@ from mailhost.database.database import Database
 from mailhost.database.migrate import migrate_sqlite
 from mailhost.database.sqlite import SQLiteEngine
 from mailhost.database.transaction import Transaction
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import Events
 from mailhost.ids import AccountId, DomainId, MailboxId, MessageId, Millis, Uid, fresh, now
-from mailhost.message.structure import scan
+from mailhost.message.structure import Scanned, scan
 from mailhost.store import mailboxes, messages
 from mailhost.store.index import Indexes
 from mailhost.store.mailboxes import FIRST_MAILBOXES
 from mailhost.store.messages import Append
 from mailhost.store.octets import BlobSettings, BlobStore
-from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, SpecialUse, Structure
-from mailhost.users import accounts
+from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, SpecialUse
+from mailhost.users import accounts, domains
 from mailhost.users.passwords import Cost, Logins, LoginSettings
 
 DOMAIN = "example.org"
@@ -93,9 +94,8 @@ class World:
         )
 
 
-def structure_of(content: bytes) -> Structure:
-    scanned = scan(content)
-    return Structure(**{each.name: getattr(scanned, each.name) for each in fields(Structure)})
+def structure_of(content: bytes) -> Scanned:
+    return scan(content)
 
 
 def sample_message(number: int) -> bytes:
@@ -159,7 +159,7 @@ async def _fill(folder: Path) -> None:
     database = Database(SQLiteEngine(folder / "mail.db"))
     logins = Logins(database, CHEAP)
     secret = await logins.hasher.hash(PASSWORD)
-    await database.write(accounts.add_domain, DomainId(fresh()), DOMAIN, now())
+    await database.write(domains.add, DomainId(fresh()), DOMAIN, now())
     for user in USERS:
         account = AccountId(fresh())
         await database.write(accounts.add_account, account, user, DOMAIN, secret, now())
@@ -178,12 +178,14 @@ def _services(folder: Path, *, allow_plaintext: bool, limits: Limits, **settings
     blobs = folder / "blobs"
     blobs.mkdir(exist_ok=True)
     database = Database(SQLiteEngine(folder / "mail.db"))
+    settings.setdefault("directory", Directory(database))
     known = {each.name for each in fields(Services)}
     if "locks" in known and "locks" not in settings:
         (folder / "locks").mkdir(exist_ok=True)
         settings["locks"] = folder / "locks"
     return Services(
         host=HOST,
+        postmaster_domain=DOMAIN,
         database=database,
         blobs=BlobStore(database, BlobSettings(blobs)),
         indexes=Indexes(database),

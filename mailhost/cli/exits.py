@@ -1,0 +1,66 @@
+"""How a command ends: a code of sysexits.h, and one line that says why."""
+
+import errno
+import os
+import traceback
+from collections.abc import Mapping, Sequence
+
+import click
+
+from mailhost.config.problem import ConfigProblem
+from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
+
+EX_USAGE, EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 64, 65, 70, 74, 75, 77, 78
+INTERRUPTED = 130
+
+PROBLEMS: Sequence[tuple[type[Exception], int]] = (
+    (ConfigProblem, EX_CONFIG),
+    (SchemaTooNew, EX_CONFIG),
+    (DatabaseUnsafe, EX_CONFIG),
+    (CommitFailed, EX_TEMPFAIL),
+)
+"""What an administrator can mend: the problem's own text is the line."""
+
+TROUBLES: Mapping[int, int] = {
+    errno.EADDRINUSE: EX_TEMPFAIL,
+    errno.ENOSPC: EX_TEMPFAIL,
+    errno.EACCES: EX_NOPERM,
+    errno.EPERM: EX_NOPERM,
+}
+"""What the system may refuse; all else is EX_IOERR."""
+
+
+class Failure(click.ClickException):
+    """A command cannot do what was asked: one line, and its code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def report(problem: Exception) -> int:
+    """Say what went wrong in one line on standard error, and answer with the code."""
+    if isinstance(problem, click.ClickException) and not isinstance(problem, Failure):
+        problem.show()
+        return EX_USAGE
+    if isinstance(problem, click.Abort):
+        return INTERRUPTED
+    if os.environ.get("MAILHOST_TRACEBACK"):
+        traceback.print_exception(problem)
+    line, code = verdict(problem)
+    if not isinstance(problem, BrokenPipeError):
+        click.echo(f"mailhost: {' '.join(line.split())}", err=True)
+    return code
+
+
+def verdict(problem: Exception) -> tuple[str, int]:
+    """The line and the code for a problem."""
+    if isinstance(problem, Failure):
+        return problem.message, problem.code
+    for kind, code in PROBLEMS:
+        if isinstance(problem, kind):
+            return str(problem), code
+    if isinstance(problem, OSError):
+        place = f"{problem.filename}: " if problem.filename else ""
+        return f"{place}{problem.strerror or problem}", TROUBLES.get(problem.errno or 0, EX_IOERR)
+    return f"a fault of ours: {problem!r} (MAILHOST_TRACEBACK=1 shows where)", EX_SOFTWARE

@@ -1,0 +1,39 @@
+"""What a person reads when the server is ready: 24 lines at most, so that it stands on one screen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mailhost import __version__
+
+
+def greeting(ports: Mapping[str, int], accounts: Mapping[str, str], ca: Path, fingerprint: str, host: str) -> str:
+    """Ports, accounts and password, the CA, and what to type into a mail client."""
+    addresses, password = list(accounts), next(iter(accounts.values()))
+    serving = [f"{name} {port}" for name, port in ports.items()]
+    lines = [
+        f"mailhost {__version__} serves on {host}",
+        f"  Ports      {'   '.join(serving)}",
+        f"  Accounts   {'   '.join(addresses)}",
+        f"  Password   {password}",
+        f"  CA         {ca}",
+        f"  SHA-256    {fingerprint}",
+        "",
+        "To type into Outlook, Foxmail or Thunderbird (trust the CA first; it is this folder's own)",
+        f"  User name  {addresses[0]}   the full address; SPA off",
+        *_servers(ports),
+        "",
+        "Stop with Ctrl+C.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+SERVERS = (("Incoming", "IMAP", "imaps"), ("Incoming", "POP3", "pop3s"), ("Outgoing", "SMTP", "submissions"))
+
+
+def _servers(ports: Mapping[str, int]) -> list[str]:
+    note = {"submissions": "   the same user name and password"}
+    return [
+        f"  {way}   {protocol}   server localhost   port {ports[name]}   SSL/TLS{note.get(name, '')}"
+        for way, protocol, name in SERVERS
+        if name in ports
+    ]

@@ -1,0 +1,110 @@
+"""etc/mailhost.toml, made from the declarations: every setting with its default, its unit, its bounds and its reason."""
+
+import ast
+import inspect
+import itertools
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mailhost.config import settings
+from mailhost.config.load import bounds, hints, sections
+from mailhost.config.settings import Config, Section
+from mailhost.config.units import Duration, Octets
+
+WIDTH = 118
+PREAMBLE = """\
+# Settings of mailhost. Made from mailhost/config/settings.py by scripts/settings; each stands here with its default.
+# Take the # away from a line to set it. `mailhost config check` tells what is wrong; an unknown key stops the start.
+# A duration is written "250ms", "30s", "5m", "24h" or "7d", a number of octets "64KiB", "50MiB" or 65536.
+"""
+
+
+def example() -> str:
+    """The whole file."""
+    return PREAMBLE + "".join(_table(name, section) for name, section in sections(Config()))
+
+
+def dump(config: Config) -> str:
+    """The settings in force, as a file that gives them again; the password of a database is masked."""
+    return "\n".join(f"[{name}]\n{_lines(section)}" for name, section in sections(config))
+
+
+def to_toml(value: object) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and not isinstance(value, Octets):
+        return str(value)
+    return '"' + "".join(_escaped(character) for character in str(value)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '\\"':
+        return "\\" + character
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def _lines(section: Section) -> str:
+    return "".join(f"{key} = {to_toml(_masked(getattr(section, key)))}\n" for key in section.__struct_fields__)
+
+
+def _masked(value: object) -> object:
+    return re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:...@", value) if isinstance(value, str) else value
+
+
+def _table(name: str, section: Section) -> str:
+    kind = type(section)
+    return f"\n{_comment(inspect.getdoc(kind) or '')}[{name}]\n" + "".join(
+        f"\n{_comment(f'{_reason(kind, key)} [{_unit(hint)}]')}# {key} = {to_toml(getattr(section, key))}\n"
+        for key, hint in hints(kind).items()
+    )
+
+
+def _comment(text: str) -> str:
+    return (
+        textwrap.fill(
+            " ".join(text.split()), WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+        )
+        + "\n"
+    )
+
+
+UNITS: Mapping[Any, str] = {
+    Duration: "duration",
+    Octets: "octets",
+    Path: "path",
+    bool: "true or false",
+    int: "number",
+    str: "text",
+}
+
+
+def _unit(hint: Any) -> str:
+    plain = getattr(hint, "__origin__", hint)
+    named = UNITS.get(plain) or " or ".join(to_toml(choice) for choice in hint.__args__)
+    limits = [
+        str(bound) for bound in bounds(hint) if getattr(bound, "bound", True)
+    ]  # that nothing is negative goes without saying
+    return ", ".join([named, *limits])
+
+
+def _reason(section: type[Section], key: str) -> str:
+    return next(texts[key] for kind in section.__mro__ if key in (texts := _reasons().get(kind.__name__, {})))
+
+
+@cache
+def _reasons() -> Mapping[str, Mapping[str, str]]:
+    """The text below each setting, taken from the source."""
+    tree = ast.parse(inspect.getsource(settings))
+    return {node.name: dict(_documented(node.body)) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _documented(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for declared, below in itertools.pairwise(body):
+        match declared, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, text

@@ -1,0 +1,264 @@
+"""Every setting, once. The text below a setting is its manual: etc/mailhost.toml is made from this file.
+
+A section is a frozen value. Durations and octets carry their unit in their type; a bound stands beside the type.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from mailhost.config.units import (
+    Duration,
+    Form,
+    Least,
+    Most,
+    Octets,
+    days,
+    hours,
+    kib,
+    mib,
+    milliseconds,
+    minutes,
+    seconds,
+)
+
+Port = Annotated[int, Least(1), Most(65_535)]
+Count = Annotated[int, Least(1)]
+Wait = Annotated[Duration, Least(milliseconds(1))]
+"""A deadline: there is no "for ever"."""
+Span = Annotated[Duration, Least(seconds(0))]
+
+
+HOST = r"(?!.{254})[0-9A-Za-z]([0-9A-Za-z-]{0,62})(\.[0-9A-Za-z]([0-9A-Za-z-]{0,62}))*"
+"""What may be said in a greeting (RFC 5321 section 4.1.2)."""
+ADDRESS = r"[0-9]+(\.[0-9]+){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Server(Section, frozen=True):
+    """The server as a whole."""
+
+    host: Annotated[str, Form(HOST, "mail.example.org")] = "localhost"
+    """The name by which this server calls itself in greetings and in Received; a public server has an MX or A record of this name."""
+    data: Path = Path("/var/lib/mailhost")
+    """The folder of all that is kept: database, larger messages, keys. A relative path counts from this file's folder. Never on NFS."""
+    bind: Annotated[str, Form(ADDRESS, "127.0.0.1")] = "127.0.0.1"
+    """The address to listen on. Loopback until you decide otherwise; "0.0.0.0" is every IPv4 address, "::" every one."""
+    node: Annotated[int, Least(0), Most(1023)] = 0
+    """The number of this process among all that write into one database: identifiers contain it, so no two may share it."""
+    open_files: Count = 4096
+    """Refuse to start when the system allows fewer open files: each connection takes one, and a server without any stops to answer."""
+    grace: Span = seconds(10)
+    """At the end, how long conversations under way may take to finish. What is in a commit ends whole in any case."""
+
+
+class Database(Section, frozen=True):
+    """The one database: mailboxes, users, deliveries."""
+
+    url: str = "sqlite"
+    """"sqlite" is the file mailhost.db in server.data; or postgresql+asyncpg://USER:PASSWORD@HOST:PORT/NAME (PostgreSQL 14 or newer)."""
+    lock_timeout: Wait = seconds(5)
+    """How long a write waits for the lock that another process holds; then its client hears a temporary error."""
+    statement_timeout: Wait = seconds(30)
+    """How long one statement, or one batch of writes, may run before it is given up: a stuck disk must not hold every client."""
+
+
+class TLS(Section, frozen=True):
+    """The certificate that every listener shows."""
+
+    certificate: Path = Path("tls/server.crt")
+    """The certificate and its chain, PEM, the server's own first. A relative path counts from server.data."""
+    key: Path = Path("tls/server.key")
+    """The certificate's private key, PEM, without a passphrase, readable by the server alone. A relative path counts from server.data."""
+
+
+class Listener(Section, frozen=True):
+    """What every listener has."""
+
+    enabled: bool = True
+    """Whether to listen at all."""
+    port: Port = 1
+    """The TCP port."""
+    command_timeout: Wait = minutes(5)
+    """Close a connection that stays silent this long."""
+    line_octets: Annotated[Octets, Least(Octets(512)), Most(mib(1))] = kib(8)
+    """The longest line of a command; a longer one is skipped and refused."""
+    most_connections: Count = 1_000
+    """Connections at one time. Further ones are told to come back."""
+    most_per_address: Count = 50
+    """Connections at one time from one address, so that no single peer takes them all; an office behind one router needs room."""
+    most_errors: Count = 20
+    """Commands in a row that are not understood, before the server hangs up."""
+
+
+class SMTP(Listener, frozen=True):
+    """Mail from other hosts (RFC 5321). STARTTLS is offered; a login is not, it belongs to submission."""
+
+    port: Port = 25
+    """The TCP port. Other hosts know no other than 25."""
+    command_timeout: Wait = minutes(5)
+    """Close a connection that stays silent this long (RFC 5321 section 4.5.3.2.7)."""
+    line_octets: Annotated[Octets, Least(Octets(512), "RFC 5321 section 4.5.3.1.4"), Most(mib(1))] = kib(12)
+    """The longest command line: 512 octets are asked for (RFC 5321 section 4.5.3.1.4), an AUTH response may have 12,288 (RFC 4954 section 4)."""
+    data_timeout: Wait = minutes(5)
+    """Close a connection that falls silent in the middle of a message (RFC 5321 section 4.5.3.2.5 lets clients wait 3 minutes)."""
+    most_recipients: Annotated[int, Least(100, "RFC 5321 section 4.5.3.1.8")] = 1_000
+    """Recipients of one message; the next is told 452 and the client sends it again later (RFC 5321 section 4.5.3.1.10)."""
+    message_octets: Annotated[Octets, Least(kib(64), "RFC 5321 section 4.5.3.1.7"), Most(Octets(1 << 30))] = mib(50)
+    """The largest message; announced as SIZE (RFC 1870 section 3)."""
+    bare_newlines: Literal["refuse", "normalise"] = "refuse"
+    """What a CR or LF that stands alone gets: "refuse" (550 5.6.0), or "normalise" to CRLF. Only CRLF.CRLF ends a message, in either case."""
+
+
+class Submission(SMTP, frozen=True):
+    """Mail from our own users, STARTTLS before the login (RFC 6409)."""
+
+    port: Port = 587
+    """The TCP port (RFC 6409 section 3.1)."""
+
+
+class Submissions(Submission, frozen=True):
+    """Mail from our own users, TLS from the first octet (RFC 8314 section 3.3)."""
+
+    port: Port = 465
+    """The TCP port (RFC 8314 section 7.3). Outlook and Foxmail call it SSL/TLS."""
+
+
+class POP3(Listener, frozen=True):
+    """A maildrop to fetch from, STLS before the login (RFC 1939, RFC 2595)."""
+
+    port: Port = 110
+    """The TCP port."""
+    command_timeout: Wait = minutes(10)
+    """Close a connection that stays silent this long, deleting nothing; 10 minutes at least are asked for (RFC 1939 section 3)."""
+
+
+class POP3S(POP3, frozen=True):
+    """A maildrop to fetch from, TLS from the first octet (RFC 8314 section 3.3)."""
+
+    port: Port = 995
+    """The TCP port."""
+
+
+class IMAP(Listener, frozen=True):
+    """Mailboxes that stay on the server, STARTTLS before the login (RFC 3501)."""
+
+    port: Port = 143
+    """The TCP port."""
+    command_timeout: Wait = minutes(30)
+    """Close a connection that stays silent this long; 30 minutes at least are asked for (RFC 3501 section 5.4), as clients in
+    IDLE ask again every 29 (RFC 2177 section 3)."""
+    line_octets: Annotated[Octets, Least(kib(8), "RFC 7162 section 4"), Most(mib(1))] = kib(64)
+    """The longest command line without its literals. 8,192 octets are asked for (RFC 7162 section 4); clients write long lists of UIDs."""
+    most_connections: Count = 4_000
+    """Connections at one time. Further ones are told to come back; IMAP clients stay for hours, each with several."""
+
+
+class IMAPS(IMAP, frozen=True):
+    """Mailboxes that stay on the server, TLS from the first octet (RFC 8314 section 3.2)."""
+
+    port: Port = 993
+    """The TCP port."""
+
+
+class Login(Section, frozen=True):
+    """Passwords: how often they may be wrong, and what it costs to try one."""
+
+    allow_plaintext: bool = False
+    """Whether a password may be sent without TLS. For labs and tests on a network of their own."""
+    tries: Count = 5
+    """Wrong passwords in one connection, before the server hangs up."""
+    failure_delay: Span = seconds(1)
+    """How long the answer to a wrong password waits; an unknown user costs the same."""
+    cache_seconds: Annotated[int, Least(0), Most(86_400)] = 3_600
+    """How many seconds a verified password is remembered in memory (never the password itself). Clients log in every few minutes; a hash
+    costs 22 ms, a look 1 us. 0 remembers nothing. A changed password counts at once in any case."""
+    argon2_passes: Count = 2
+    """argon2id passes over its memory (t)."""
+    argon2_memory: Annotated[Octets, Least(kib(8)), Most(mib(1024))] = mib(19)
+    """argon2id memory for one hash (m). With two passes and one lane it takes 22 ms, and a thief with a graphics card not less."""
+    argon2_lanes: Annotated[int, Least(1), Most(16)] = 1
+    """argon2id lanes (p)."""
+    threads: Annotated[int, Least(1), Most(64)] = 2
+    """Threads that verify passwords, so that the others are not kept waiting."""
+    queue: Count = 200
+    """Logins that may wait for a thread; further ones are told to try again later, and memory stays bounded."""
+
+
+class Store(Section, frozen=True):
+    """How messages are kept, and for how long what is no longer seen."""
+
+    inline_octets: Annotated[Octets, Least(Octets(0)), Most(mib(1))] = kib(64)
+    """Messages up to this size are kept, compressed, in the database row; larger ones are files of their own."""
+    keep_expunged: Span = days(7)
+    """How long an expunged message can still be brought back."""
+    keep_tombstones: Span = days(30)
+    """How long the server remembers which UIDs were expunged; a client away for longer learns it by a full look (RFC 7162 section 3.2.5)."""
+    keep_deliveries: Span = days(30)
+    """How long finished deliveries stay, for the question "where is my mail?"."""
+    keep_events: Span = days(30)
+    """How long the events of journeys stay."""
+    sweep_interval: Wait = minutes(10)
+    """How often the sweeper looks for what is over its time."""
+    orphan_age: Annotated[Duration, Least(hours(1))] = hours(24)
+    """How old a file without a row must be before it is removed: it may belong to a message that is being received."""
+
+
+class Limits(Section, frozen=True):
+    """Bounds on what one message may cost, however it is built. It is stored and served whole in any case."""
+
+    mime_parts: Annotated[int, Least(1), Most(100_000)] = 10_000
+    """MIME parts whose structure is described; what follows counts as the text of the last one."""
+    mime_depth: Annotated[int, Least(1), Most(500)] = 100
+    """How deep MIME parts may nest in each other; deeper ones are taken as plain octets."""
+    header_octets: Annotated[Octets, Least(kib(16)), Most(mib(16))] = mib(1)
+    """Octets of one header block that are looked at for ENVELOPE and search."""
+
+
+class Log(Section, frozen=True):
+    """What the server says of itself, on standard error. Never a password, never a body."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important line that is written."""
+    format: Literal["text", "json"] = "text"
+    """"text" for people, "json" for programs: one object a line."""
+
+
+class Config(Section, frozen=True):
+    """All settings, as `mailhost.config.load` gives them: its paths are absolute."""
+
+    server: Server = Server()
+    database: Database = Database()
+    tls: TLS = TLS()
+    smtp: SMTP = SMTP()
+    submission: Submission = Submission()
+    submissions: Submissions = Submissions()
+    pop3: POP3 = POP3()
+    pop3s: POP3S = POP3S()
+    imap: IMAP = IMAP()
+    imaps: IMAPS = IMAPS()
+    login: Login = Login()
+    store: Store = Store()
+    limits: Limits = Limits()
+    log: Log = Log()
+
+    @property
+    def listeners(self) -> dict[str, Listener]:
+        """The listeners that are enabled, by the names of their sections, in the order of the file."""
+        return {name: one for name in LISTENERS if isinstance(one := getattr(self, name), Listener) and one.enabled}
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database file, or None on PostgreSQL."""
+        return self.server.data / "mailhost.db" if self.database.url == "sqlite" else None
+
+
+LISTENERS = tuple(
+    name
+    for name, default in zip(Config.__struct_fields__, Config.__struct_defaults__, strict=True)
+    if isinstance(default, Listener)
+)

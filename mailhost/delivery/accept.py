@@ -1,0 +1,164 @@
+"""The one transaction that makes a message ours: stored for those here, waiting for those elsewhere, each recipient one row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailhost.database.errors import Refused
+from mailhost.database.marks import for_many
+from mailhost.database.transaction import Transaction
+from mailhost.delivery.route import Recipient, Route
+from mailhost.ids import BlobId, DeliveryId, MailboxId
+from mailhost.message.address import Address
+from mailhost.message.received import delivered_to_field, return_path_field
+from mailhost.queue import entries
+from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.store import blobs, mailboxes, messages
+from mailhost.store.mailboxes import Locked
+from mailhost.store.values import Content, Flags, NewMessage, Placed
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptRequest:
+    """A message with its envelope, checked and complete."""
+
+    acceptance: Acceptance
+    content: Content
+    recipients: tuple[Recipient, ...]
+
+    @property
+    def octets(self) -> int:
+        return len(self.content.blob.data or b"")
+
+    @property
+    def rows(self) -> int:
+        return sum(len(recipient.routes) for recipient in self.recipients)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the ledger now says: where each copy went."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+@for_many
+def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted | Refused]:
+    """Store and queue (design: invariant 4, accepted recipients are the sum of the states). Nothing is looked up or refused here."""
+    keys = [
+        route.mailbox
+        for each in requests
+        for recipient in each.recipients
+        for route in recipient.routes
+        if route.mailbox
+    ]
+    locked = mailboxes.lock(tx, keys) if keys else {}
+    new = [message for each in requests for message in _messages(each, locked)]
+    blobs.insert_many(tx, [each.content.blob for each in requests])
+    answers = messages.put(tx, locked, new, requests[0].acceptance.at)
+    placed = {(message.blob, message.mailbox.id): place for message, place in zip(new, answers, strict=True)}
+    accepted = [Accepted(tuple(_ledger(each, placed))) for each in requests]
+    entries.insert_many(
+        tx, [each.acceptance for each in requests], [row for each in accepted for row in each.deliveries]
+    )
+    return list(accepted)
+
+
+def prefix_for(acceptance: Acceptance, address: str, begins_with_field: bool) -> bytes:
+    """Our own fields before the sender's octets, the last hop on top (RFC 5321 section 4.4).
+
+    Content that does not begin with a field is kept apart by an empty line: its first line must not extend ours.
+    """
+    reverse_path = address_of(acceptance.reverse_path) if acceptance.reverse_path else None
+    fields = return_path_field(reverse_path) + delivered_to_field(address_of(address)) + acceptance.prefix
+    return fields if begins_with_field else fields + b"\r\n"
+
+
+def address_of(kept: str) -> Address:
+    """An address as rows keep it: the local part by its meaning, without quotes."""
+    local, _, domain = kept.rpartition("@")
+    return Address(local, domain)
+
+
+def _messages(request: AcceptRequest, locked: dict[MailboxId, Locked]) -> list[NewMessage]:
+    """One copy a mailbox, however many recipients lead to it."""
+    copies: dict[MailboxId, NewMessage] = {}
+    for recipient in request.recipients:
+        for route in recipient.routes:
+            if route.mailbox and route.mailbox.id in locked and route.mailbox.id not in copies:
+                copies[route.mailbox.id] = _message(request, route)
+    return list(copies.values())
+
+
+def _message(request: AcceptRequest, route: Route) -> NewMessage:
+    assert route.mailbox is not None
+    content, acceptance = request.content, request.acceptance
+    prefix = prefix_for(acceptance, route.address, content.structure.begins_with_field)
+    size = len(prefix) + content.blob.size
+    return NewMessage(
+        route.mailbox, route.message, content.blob.id, content.structure, prefix, size, acceptance.at, Flags(0)
+    )
+
+
+def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Placed]) -> list[Delivery]:
+    rows = []
+    acceptance = request.acceptance
+    for recipient in request.recipients:
+        original = recipient.original or recipient.address
+        if recipient.expanded:
+            rows.append(
+                Delivery(
+                    recipient.delivery,
+                    acceptance.journey,
+                    None,
+                    recipient.address,
+                    original,
+                    "",
+                    State.EXPANDED,
+                    finished_at=acceptance.at,
+                    notify=recipient.notify,
+                )
+            )
+        parent = recipient.delivery if recipient.expanded else None
+        rows += [_row(request, recipient, route, parent, placed) for route in recipient.routes]
+    return rows
+
+
+def _row(
+    request: AcceptRequest,
+    recipient: Recipient,
+    route: Route,
+    parent: DeliveryId | None,
+    placed: dict[tuple[BlobId, MailboxId], Placed],
+) -> Delivery:
+    acceptance = request.acceptance
+    place = placed.get((acceptance.blob, route.mailbox.id)) if route.mailbox else None
+    original = recipient.original or recipient.address
+    account, mailbox = (route.mailbox.account, route.mailbox.id) if route.mailbox else (None, None)
+    if place is not None:
+        return Delivery(
+            route.delivery,
+            acceptance.journey,
+            parent,
+            route.address,
+            original,
+            "",
+            State.STORED,
+            account=account,
+            mailbox=mailbox,
+            uid=place.uid,
+            finished_at=acceptance.at,
+            notify=recipient.notify,
+        )
+    reason = "relay to other hosts" if route.domain else "its mailbox was not there"
+    return Delivery(
+        route.delivery,
+        acceptance.journey,
+        parent,
+        route.address,
+        original,
+        route.domain,
+        State.WAITING,
+        reason=reason,
+        next_try=acceptance.at,
+        notify=recipient.notify,
+    )

@@ -1,0 +1,200 @@
+"""The ledger's rows: written at acceptance, finished by whoever delivers, read by whoever asks where a message is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, update
+
+from mailhost.database.hot import Hot
+from mailhost.database.transaction import Transaction
+from mailhost.ids import DeliveryId, Millis
+from mailhost.queue.tables import acceptance, delivery
+from mailhost.queue.values import Acceptance, Delivery, State
+
+INSERT_ACCEPTANCE = Hot(
+    insert(acceptance),
+    "id",
+    "at",
+    "peer",
+    "helo",
+    "account_id",
+    "reverse_path",
+    "blob_id",
+    "prefix",
+    "size",
+    "body",
+    "smtputf8",
+    "envid",
+    "ret",
+    "release_at",
+)
+INSERT_DELIVERY = Hot(
+    insert(delivery),
+    "id",
+    "acceptance_id",
+    "parent_id",
+    "recipient",
+    "original",
+    "notify",
+    "destination",
+    "state",
+    "hold",
+    "reason",
+    "account_id",
+    "mailbox_id",
+    "uid",
+    "next_try",
+    "tries",
+    "finished_at",
+)
+
+
+def insert_many(tx: Transaction, acceptances: Sequence[Acceptance], deliveries: Sequence[Delivery]) -> None:
+    tx.many(INSERT_ACCEPTANCE, [_acceptance_row(each) for each in acceptances])
+    tx.many(INSERT_DELIVERY, [_delivery_row(each) for each in deliveries])
+
+
+def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Acceptance]]:
+    """Local deliveries that wait and whose time has come, the oldest first."""
+    rows = tx.execute(
+        select(delivery, acceptance)
+        .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
+        .where(delivery.c.destination == "", delivery.c.state == State.WAITING, delivery.c.next_try <= now)
+        .order_by(delivery.c.next_try)
+        .limit(most)
+        .with_for_update(of=delivery)
+    )
+    return [(_delivery(row), _acceptance(row)) for row in rows]
+
+
+def finish(tx: Transaction, done: Delivery) -> None:
+    """The row's final state, and where the message went."""
+    tx.execute(
+        update(delivery)
+        .where(delivery.c.id == done.id)
+        .values(
+            state=int(done.state),
+            reason=done.reason,
+            account_id=done.account,
+            mailbox_id=done.mailbox,
+            uid=done.uid,
+            next_try=None,
+            finished_at=done.finished_at,
+            tries=delivery.c.tries + 1,
+        )
+    )
+
+
+def defer(tx: Transaction, id_: DeliveryId, reason: str, next_try: Millis) -> None:
+    tx.execute(
+        update(delivery)
+        .where(delivery.c.id == id_)
+        .values(reason=reason, next_try=next_try, tries=delivery.c.tries + 1)
+    )
+
+
+def of_journey(tx: Transaction, journey: int) -> list[Delivery]:
+    rows = tx.execute(select(delivery).where(delivery.c.acceptance_id == journey).order_by(delivery.c.id))
+    return [_delivery(row) for row in rows]
+
+
+def states(tx: Transaction) -> dict[State, int]:
+    """How many recipients are in each state: their sum is what was accepted."""
+    rows = tx.execute(select(delivery.c.state, func.count().label("rows")).group_by(delivery.c.state))
+    return {State(row.state): row.rows for row in rows}
+
+
+def blobs_in_use() -> Select[Any]:
+    """Blobs that somebody waits for still; passed to `blobs.sweep` by whoever is above both."""
+    waiting = exists().where(and_(delivery.c.acceptance_id == acceptance.c.id, delivery.c.state == State.WAITING))
+    return select(acceptance.c.blob_id).where(waiting)
+
+
+def finished_before(moment: Millis) -> Any:
+    """Acceptances of which nothing waits, and nothing finished after `moment`."""
+    unfinished = exists().where(
+        and_(
+            delivery.c.acceptance_id == acceptance.c.id,
+            or_(delivery.c.state == State.WAITING, delivery.c.finished_at >= moment),
+        )
+    )
+    return and_(acceptance.c.at < moment, ~unfinished)
+
+
+def _acceptance_row(a: Acceptance) -> tuple[Any, ...]:
+    return (
+        a.journey,
+        a.at,
+        a.peer,
+        a.helo,
+        a.login,
+        a.reverse_path,
+        a.blob,
+        a.prefix,
+        a.size,
+        a.body,
+        int(a.smtputf8),
+        a.envid,
+        a.ret,
+        None,
+    )
+
+
+def _delivery_row(d: Delivery) -> tuple[Any, ...]:
+    return (
+        d.id,
+        d.journey,
+        d.parent,
+        d.recipient,
+        d.original,
+        d.notify,
+        d.destination,
+        int(d.state),
+        0,
+        d.reason,
+        d.account,
+        d.mailbox,
+        d.uid,
+        d.next_try,
+        0,
+        d.finished_at,
+    )
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        journey=row.acceptance_id,
+        parent=row.parent_id,
+        recipient=row.recipient,
+        original=row.original,
+        destination=row.destination,
+        state=State(row.state),
+        reason=row.reason,
+        account=row.account_id,
+        mailbox=row.mailbox_id,
+        uid=row.uid,
+        next_try=row.next_try,
+        finished_at=row.finished_at,
+        notify=row.notify,
+    )
+
+
+def _acceptance(row: Row[Any]) -> Acceptance:
+    c = acceptance.c
+    m = row._mapping  # noqa: SLF001 - the public way to a column that two tables have
+    return Acceptance(
+        m[c.id],
+        m[c.at],
+        m[c.peer],
+        m[c.helo],
+        m[c.account_id],
+        m[c.reverse_path],
+        m[c.blob_id],
+        m[c.prefix],
+        m[c.size],
+        m[c.body],
+        bool(m[c.smtputf8]),
+        m[c.envid],
+        m[c.ret],
+    )

@@ -1,0 +1,173 @@
+"""The design on one screen: Twisted hosts three protocol factories over one mailbox store and one user database."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from twisted.internet.interfaces import IListeningPort
+
+from mailhost.administration.opening import blob_store, connect
+from mailhost.config.settings import POP3, SMTP, Config, Listener
+from mailhost.conversation.services import Limits, Services
+from mailhost.database.database import Database
+from mailhost.database.hints import Kind
+from mailhost.delivery.directory import Directory
+from mailhost.events.event import FAULT, Events
+from mailhost.events.sinks import WireLog, configure_log, log
+from mailhost.ids import MailboxId, ModSeq
+from mailhost.message.budget import Limits as ScanLimits
+from mailhost.pop3.factory import POP3Factory
+from mailhost.smtp.factory import SMTPFactory
+from mailhost.smtp.session import SMTPSettings
+from mailhost.store.index import Indexes
+from mailhost.transport import reactor
+from mailhost.transport.connection import ConversationFactory
+from mailhost.transport.limits import ConnectionLimit
+from mailhost.transport.listening import listen
+from mailhost.transport.tls import ServerTLS
+from mailhost.users.domains import list_all
+from mailhost.users.passwords import Cost, Logins, LoginSettings
+
+Ready = Callable[[dict[str, Any]], object]
+
+EX_SOFTWARE = 70
+CHECK_SECONDS = 30
+"""How often open mailboxes are compared with the database: what a lost hint costs at most."""
+IMPLICIT_TLS = frozenset({"submissions", "pop3s", "imaps"})
+
+
+def run(config: Config, *, wire: bool, ready: Ready) -> int:
+    """Serve until SIGTERM or SIGINT; answers with the exit code."""
+    events = Events(config.server.node)
+    configure_log(config.log.level, config.log.format)
+    events.subscribe(log)
+    if wire:
+        events.subscribe(WireLog(), lines=True)
+    return reactor.run(lambda stop: serve(config, events, ready, stop))
+
+
+async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Event) -> int:
+    """The mailbox store and the user database open first, every port next; then the ready line."""
+    reactor.open_files(config.server.open_files)
+    async with AsyncExitStack() as stack:
+        services = await open_services(config, events, stack)
+        tls = ServerTLS(config.tls.certificate, config.tls.key)
+        ports: dict[str, IListeningPort] = {}
+        for name, factory in factories(config, services, tls):
+            ports[name] = await listen(config.server.bind, config.listeners[name].port, factory)
+            stack.push_async_callback(end, ports[name], factory, config.server.grace)
+        reactor.settle()
+        ready({"ports": {name: config.listeners[name].port for name in ports}})
+        return await watch(
+            stop, events, {"writer": services.database.writer, "index check": check_indexes(services.indexes)}
+        )
+
+
+def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tuple[str, ConversationFactory]]:
+    """Three protocol factories, a listener each or several."""
+    for name, listener in config.listeners.items():
+        own = replace(services, limits=limits(config, listener))
+        common: dict[str, Any] = {
+            "listener": name,
+            "tls": tls,
+            "implicit_tls": name in IMPLICIT_TLS,
+            "timeout": listener.command_timeout,
+            "limit": ConnectionLimit(listener.most_connections, listener.most_per_address),
+        }
+        if isinstance(listener, POP3):
+            yield name, POP3Factory(own, **common)
+        elif isinstance(listener, SMTP):
+            yield name, SMTPFactory(own, smtp_settings(config, listener, submission=name != "smtp"), **common)
+
+
+async def open_services(config: Config, events: Events, stack: AsyncExitStack) -> Services:
+    """One mailbox store and one user database for all; closed in the other order."""
+    opened = await connect(config, config.server.node)
+    stack.push_async_callback(opened.close)
+    database, indexes, directory = opened.database, Indexes(opened.database), Directory(opened.database)
+    opened.hints.subscribe(Kind.SETTINGS, lambda _: directory.forget())
+    opened.hints.subscribe(Kind.ANYTHING, lambda _: directory.forget())
+    opened.hints.subscribe(Kind.MAILBOX, lambda hint: indexes.hinted(MailboxId(hint.id), ModSeq(hint.version)))
+    blobs = blob_store(config, database)
+    stack.callback(blobs.close)
+    logins = Logins(database, login_settings(config))
+    stack.callback(logins.close)
+    locks = config.server.data / "locks"
+    locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Services(
+        host=config.server.host,
+        postmaster_domain=await first_domain(database, config.server.host),
+        database=database,
+        directory=directory,
+        blobs=blobs,
+        indexes=indexes,
+        logins=logins,
+        events=events,
+        limits=Limits(),
+        allow_plaintext=config.login.allow_plaintext,
+        locks=locks,
+        failure_delay=config.login.failure_delay,
+    )
+
+
+async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Any]) -> int:
+    """Wait for the signal. A task that ends before it is a fault: the service stops with EX_SOFTWARE rather than limp on."""
+    watched = {asyncio.ensure_future(task): name for name, task in tasks.items()}
+    stopping = asyncio.ensure_future(stop.wait())
+    done, _ = await asyncio.wait([stopping, *watched], return_when=asyncio.FIRST_COMPLETED)
+    for task, name in watched.items():
+        if task in done:
+            events.publish(FAULT, cause=f"{name} ended", data={"exception": task.exception()})
+        elif name != "writer":
+            task.cancel()
+    stopping.cancel()
+    return 0 if stopping in done else EX_SOFTWARE
+
+
+async def check_indexes(indexes: Indexes) -> None:
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        await indexes.check()
+
+
+async def end(port: IListeningPort, factory: ConversationFactory, grace: timedelta) -> None:
+    """Accept no more, and let the conversations under way finish what they do."""
+    with suppress(Exception):
+        stopped = port.stopListening()
+        if stopped is not None:
+            await stopped
+    await factory.end_conversations(grace)
+
+
+async def first_domain(database: Database, host: str) -> str:
+    """Whose postmaster answers RCPT TO:<postmaster>."""
+    domains = await database.read(list_all)
+    return host if host in domains or not domains else domains[0]
+
+
+def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSettings:
+    return SMTPSettings(
+        submission=submission,
+        message_octets=int(listener.message_octets),
+        header_octets=int(config.limits.header_octets),
+        most_recipients=listener.most_recipients,
+        line_octets=int(listener.line_octets),
+        data_timeout=listener.data_timeout.total_seconds(),
+        normalise_newlines=listener.bare_newlines == "normalise",
+        scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
+    )
+
+
+def limits(config: Config, listener: Listener) -> Limits:
+    return Limits(
+        listener.most_errors, int(listener.line_octets), config.login.tries, int(config.submission.message_octets)
+    )
+
+
+def login_settings(config: Config) -> LoginSettings:
+    login = config.login
+    cost = Cost(login.argon2_passes, login.argon2_memory >> 10, login.argon2_lanes)
+    return LoginSettings(cost, login.threads, login.queue, timedelta(seconds=login.cache_seconds))

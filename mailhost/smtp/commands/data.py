@@ -1,0 +1,158 @@
+"""DATA: the message itself, and the moment it becomes ours (RFC 5321 section 4.1.1.4)."""
+
+from mailhost.delivery.accept import Accepted, AcceptRequest, accept
+from mailhost.delivery.arrival import Arrival, HeaderTooLarge
+from mailhost.delivery.header_filter import received, submitted
+from mailhost.events.event import DATA_BLOCK, QUEUE_ADD, STORE_ADD
+from mailhost.ids import JourneyId, fresh, now, text_of
+from mailhost.message.headers import fields
+from mailhost.message.received import Hop, received_field
+from mailhost.queue.values import Acceptance, State
+from mailhost.smtp import replies
+from mailhost.smtp.data import DataDecoder
+from mailhost.smtp.extensions.extension import SMTPCommand
+from mailhost.smtp.grammar import Reader
+from mailhost.smtp.replies import Reply
+from mailhost.smtp.session import SMTPSession
+from mailhost.smtp.session import State as SessionState
+from mailhost.store.values import Content
+
+DATA_CHUNK = 256 << 10
+
+
+def parse(reader: Reader) -> None:
+    """Data = "DATA" CRLF"""
+    reader.end()
+
+
+async def run(session: SMTPSession, _: None) -> Reply:
+    """After 354 everything up to CRLF.CRLF is read, whatever becomes of it; 250 means committed and synced."""
+    message = Incoming(session)
+    session.write(bytes(replies.GO_AHEAD))
+    try:
+        refusal = await message.read()
+        if refusal is not None:
+            return refusal
+        return await message.accept()
+    finally:
+        await message.discard()
+        session.reset()
+
+
+class Incoming:
+    """One message between 354 and its reply."""
+
+    def __init__(self, session: SMTPSession) -> None:
+        self._session = session
+        self.journey = JourneyId(fresh())
+        self._at = now()
+        self._hops = 0
+        self._arrival: Arrival | None = Arrival(
+            session.services.blobs, self._filter, session.settings.scan, session.settings.header_octets
+        )
+
+    async def read(self) -> Reply | None:
+        """Take all of it; answers with a refusal where it cannot be kept."""
+        session, decoder = self._session, DataDecoder()
+        timeout, session.channel.timeout = session.channel.timeout, session.settings.data_timeout
+        refusal: Reply | None = None
+        octets = 0
+        try:
+            while decoder.rest is None:
+                data = decoder.feed(await session.channel.read_chunk(DATA_CHUNK))
+                octets += len(data)
+                if session.services.events.lines and data:
+                    session.publish(DATA_BLOCK, journey=self.journey, direction="C", octets=data)
+                refusal = refusal or self._refusal(decoder, octets) or await self._keep(data)
+        finally:
+            session.channel.timeout = timeout
+        session.channel.unread(decoder.rest)
+        if refusal is None and self._hops > session.settings.most_hops:
+            return replies.LOOP
+        return refusal
+
+    async def accept(self) -> Reply:
+        assert self._arrival is not None
+        content = await self._arrival.finish()
+        self._arrival = None  # its octets belong to the transaction now; if that fails, the sweeper finds them
+        request = AcceptRequest(self._acceptance(content), content, tuple(self._session.envelope.recipients))
+        accepted = await self._session.services.database.write(accept, request)
+        self._tell(accepted, request.acceptance.size)
+        return replies.OK.saying(f"Accepted as {text_of(self.journey)}")
+
+    async def discard(self) -> None:
+        if self._arrival is not None:
+            await self._arrival.discard()
+
+    async def _keep(self, data: bytes) -> Reply | None:
+        assert self._arrival is not None
+        try:
+            await self._arrival.write(data)
+        except HeaderTooLarge:
+            return replies.HEADER_TOO_LARGE
+        return None
+
+    def _refusal(self, decoder: DataDecoder, octets: int) -> Reply | None:
+        if octets > self._session.settings.message_octets:
+            return replies.MESSAGE_TOO_LARGE
+        if decoder.nul:
+            return replies.NUL_IN_MESSAGE
+        if decoder.bare_newlines:
+            return replies.BARE_NEWLINE
+        return None
+
+    def _filter(self, header: bytes) -> bytes:
+        self._hops = sum(name.lower() == b"received" for name, _ in fields(header))
+        host = self._session.services.host
+        if self._session.settings.submission:
+            return submitted(header, host, self.journey, self._at)
+        return received(header, host)
+
+    def _acceptance(self, content: Content) -> Acceptance:
+        session = self._session
+        envelope, peer = session.envelope, session.channel.peer
+        prefix = self._received()
+        return Acceptance(
+            journey=self.journey,
+            at=self._at,
+            peer=peer.address,
+            helo=session.helo,
+            login=session.login.account if session.login else None,
+            reverse_path=""
+            if envelope.reverse_path is None
+            else f"{envelope.reverse_path.local}@{envelope.reverse_path.domain}",
+            blob=content.blob.id,
+            prefix=prefix,
+            size=len(prefix) + content.blob.size,
+            body=envelope.body,
+        )
+
+    def _received(self) -> bytes:
+        """The recipient is named only where there is one, or others would learn of it (RFC 5321 section 7.2)."""
+        session = self._session
+        protocol = "SMTP"
+        if session.extended:
+            protocol = "ESMTP" + "S" * session.encrypted + "A" * (session.login is not None)
+        hop = Hop(
+            session.helo,
+            None,
+            session.channel.peer.address,
+            session.services.host,
+            protocol,
+            text_of(self.journey),
+            self._at,
+        )
+        only = session.envelope.recipients[0].path if len(session.envelope.recipients) == 1 else None
+        return received_field(hop, only)
+
+    def _tell(self, accepted: Accepted, size: int) -> None:
+        for row in accepted.deliveries:
+            kind = STORE_ADD if row.state is State.STORED else QUEUE_ADD
+            self._session.publish(
+                kind,
+                journey=self.journey,
+                data={"recipient": row.recipient, "state": row.state.name.lower(), "uid": row.uid, "octets": size},
+            )
+
+
+DATA = SMTPCommand("DATA", frozenset({SessionState.RECIPIENTS}), parse, run, rfc=5321)

@@ -1,0 +1,32 @@
+"""HELO and EHLO: the client says who it is (RFC 5321 section 4.1.1.1)."""
+
+from mailhost.smtp.extensions import EXTENSIONS
+from mailhost.smtp.extensions.extension import SMTPCommand
+from mailhost.smtp.grammar import Reader
+from mailhost.smtp.replies import Reply, reply
+from mailhost.smtp.session import ANYWHERE, SMTPSession
+
+
+def parse(reader: Reader) -> str:
+    """Ehlo = "EHLO" SP ( Domain / address-literal ) CRLF"""
+    host = reader.host()
+    reader.end()
+    return host
+
+
+async def helo(session: SMTPSession, host: str) -> Reply:
+    session.reset()
+    session.helo, session.extended = host, False
+    return reply(250, "", session.services.host)
+
+
+async def ehlo(session: SMTPSession, host: str) -> Reply:
+    """Lists only what works now."""
+    session.reset()
+    session.helo, session.extended = host, True
+    lines = [line for extension in EXTENSIONS for line in extension.lines(session)]
+    return reply(250, "", f"{session.services.host} greets {host}", *lines)
+
+
+HELO = SMTPCommand("HELO", ANYWHERE, parse, helo, rfc=5321)
+EHLO = SMTPCommand("EHLO", ANYWHERE, parse, ehlo, rfc=5321)

@@ -1,0 +1,60 @@
+"""Where a message ends, and what its octets are: dots unstuffed (RFC 5321 section 4.5.2). Only CRLF.CRLF ends data."""
+
+END = b"\r\n.\r\n"
+KEPT_BACK = len(END) - 1
+
+
+class DataDecoder:
+    """Takes the octets after 354 in any pieces, and gives those of the message.
+
+    `bare_newlines` and `nul` say what it held that mail must not; whoever refuses it still reads to its end, or the rest of
+    the message would be read as commands (the smuggling of CVE-2023-51764).
+    """
+
+    __slots__ = ("_held", "_is_first", "bare_newlines", "nul", "rest")
+
+    def __init__(self) -> None:
+        self._held = b"\r\n"  # the line end of DATA itself: a lone dot may be the first line
+        self._is_first = True
+        self.bare_newlines = False
+        self.nul = False
+        self.rest: bytes | None = None
+        """What followed the end, once the end has come: the next commands."""
+
+    def feed(self, data: bytes) -> bytes:
+        """The message's octets that are certain by now."""
+        seen = self._held + data
+        end = seen.find(END)
+        if end >= 0:
+            self.rest = seen[end + len(END) :]
+            return self._content(seen[: end + 2])
+        cut = _safe_cut(seen)
+        self._held = seen[cut:]
+        return self._content(seen[:cut])
+
+    def _content(self, octets: bytes) -> bytes:
+        if not octets:
+            return octets
+        self._check(octets)
+        octets = octets.replace(b"\r\n.", b"\r\n")
+        if self._is_first:
+            self._is_first = False
+            octets = octets[2:]
+        return octets
+
+    def _check(self, octets: bytes) -> None:
+        pairs = octets.count(b"\r\n")
+        if octets.count(b"\n") != pairs or octets.count(b"\r") != pairs:
+            self.bare_newlines = True
+        if b"\0" in octets:
+            self.nul = True
+
+
+def _safe_cut(octets: bytes) -> int:
+    """A place before which no line end and no stuffed dot is half seen."""
+    cut = max(len(octets) - KEPT_BACK, 0)
+    if octets[:cut].endswith(b"\r"):
+        return cut - 1
+    if octets[:cut].endswith(b"\r\n"):
+        return cut - 2
+    return cut

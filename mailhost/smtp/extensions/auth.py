@@ -1,0 +1,69 @@
+"""AUTH: who submits is known (RFC 4954); on submission listeners only."""
+
+from dataclasses import dataclass
+
+from mailhost.conversation.command import SyntaxProblem
+from mailhost.conversation.login import LONGEST_RESPONSE, MechanismUnknown, authenticate, mechanisms
+from mailhost.sasl.mechanism import SASLAborted, SASLProblem
+from mailhost.smtp import replies
+from mailhost.smtp.envelope import Envelope
+from mailhost.smtp.extensions.extension import Extension, SMTPCommand
+from mailhost.smtp.grammar import Reader
+from mailhost.smtp.replies import Reply, reply
+from mailhost.smtp.session import SMTPSession, State
+from mailhost.transport.channel import LineTooLong
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    mechanism: str
+    initial: bytes | None
+
+
+def parse(reader: Reader) -> Auth:
+    """AUTH SP sasl-mech [SP initial-response] (RFC 4954 section 4)"""
+    mechanism = reader.word().decode("ascii", "replace")
+    initial = reader.optional_word()
+    reader.end()
+    return Auth(mechanism, initial)
+
+
+async def run(session: SMTPSession, request: Auth) -> Reply:
+    if not session.settings.submission:
+        return replies.NOT_IMPLEMENTED.saying("No authentication on this port; submission is on 465 and 587")
+    if session.login is not None:
+        return replies.ALREADY_LOGGED_IN
+
+    async def challenge(prompt: bytes) -> bytes:
+        return await session.ask(reply(334, "", prompt.decode()), LONGEST_RESPONSE)
+
+    try:
+        session.login = await authenticate(session, request.mechanism, request.initial, challenge)
+    except MechanismUnknown:
+        return replies.UNKNOWN_MECHANISM
+    except SASLAborted:
+        return replies.LOGIN_ABORTED
+    except SASLProblem as problem:
+        return replies.BAD_BASE64.saying(f"Cannot read the response: {problem}")
+    except LineTooLong:
+        raise SyntaxProblem(replies.LINE_TOO_LONG.lines[0]) from None
+    return replies.LOGGED_IN
+
+
+def announced(session: SMTPSession) -> tuple[str, ...]:
+    """Once more with "=", as old Outlook reads it."""
+    names = " ".join(mechanisms(session)) if session.settings.submission else ""
+    return (f"AUTH {names}", f"AUTH={names}") if names else ()
+
+
+def auth(session: SMTPSession, envelope: Envelope, value: str) -> None:
+    """MAIL's AUTH= parameter: parsed, and not trusted (RFC 4954 section 5)."""
+
+
+EXTENSION = Extension(
+    "AUTH",
+    4954,
+    announced,
+    commands=(SMTPCommand("AUTH", frozenset({State.READY}), parse, run, rfc=4954),),
+    mail={"AUTH": auth},
+)

@@ -1,0 +1,31 @@
+"""What an extension of SMTP is: what EHLO says of it, and what it adds to commands (RFC 5321 section 2.2)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from mailhost.conversation.command import Command
+from mailhost.smtp.envelope import Envelope
+from mailhost.smtp.grammar import Reader
+from mailhost.smtp.replies import Reply
+from mailhost.smtp.session import SMTPSession
+
+SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
+MailParameter = Callable[[SMTPSession, Envelope, str], Reply | None]
+"""Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One EHLO keyword."""
+
+    keyword: str
+    rfc: int
+    lines: Callable[[SMTPSession], tuple[str, ...]]
+    """What EHLO announces now; nothing where it would not work."""
+    commands: tuple[SMTPCommand, ...] = ()
+    mail: Mapping[str, MailParameter] = field(default_factory=dict)
+
+
+def always(line: str) -> Callable[[Any], tuple[str, ...]]:
+    return lambda _: (line,)

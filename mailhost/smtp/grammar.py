@@ -1,0 +1,129 @@
+"""The grammar of SMTP commands (RFC 5321 section 4.1.2): octets to values."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from mailhost.conversation.command import SyntaxProblem
+from mailhost.message.address import Address, AddressProblem, parse_address
+
+LONGEST_PATH = 256
+"""Octets, punctuation included (RFC 5321 section 4.5.3.1.3); three more for what clients write around it."""
+
+_WORD = re.compile(rb"[^ ]+")
+_KEYWORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*")
+_VALUE = re.compile(rb"[!-<>-~\x80-\xff]+")
+_HOST = re.compile(rb"[A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_.\x80-\xff-]*)|\[[0-9A-Za-z.:-]+\]")
+
+
+class Reader:
+    """Reads the arguments of one command line from left to right."""
+
+    def __init__(self, line: bytes) -> None:
+        self._line = line
+        self._at = 0
+
+    def word(self) -> bytes:
+        """A run of anything but spaces, with the spaces before it skipped: clients write two where one belongs."""
+        self._spaces()
+        found = _WORD.match(self._line, self._at)
+        if found is None:
+            raise SyntaxProblem("an argument is missing")
+        self._at = found.end()
+        return found[0]
+
+    def optional_word(self) -> bytes | None:
+        self._spaces()
+        return None if self.at_end else self.word()
+
+    def rest(self) -> bytes:
+        self._spaces()
+        rest, self._at = self._line[self._at :], len(self._line)
+        return rest
+
+    def end(self) -> None:
+        """Nothing but spaces may follow."""
+        self._spaces()
+        if not self.at_end:
+            raise SyntaxProblem("nothing may follow here")
+
+    @property
+    def at_end(self) -> bool:
+        return self._at >= len(self._line)
+
+    def host(self) -> str:
+        """Domain / address-literal, as EHLO gives it; names with an underscore are tolerated."""
+        word = self.word()
+        if not _HOST.fullmatch(word) or len(word) > 255:
+            raise SyntaxProblem("a domain or an address literal is expected")
+        return word.decode("utf-8", "replace")
+
+    def reverse_path(self) -> Address | None:
+        """Reverse-path = Path / "<>"; the null one is None."""
+        self._literal(b"FROM:")
+        return self._path(lambda text: parse_address(text) if text else None)
+
+    def forward_path(self) -> Address:
+        """Forward-path = Path, or "<Postmaster>" without a domain (RFC 5321 section 4.5.1)."""
+        self._literal(b"TO:")
+        path = self._path(lambda text: parse_address(text, allow_postmaster=True))
+        assert path is not None
+        return path
+
+    def parameters(self) -> dict[str, str]:
+        """Mail-parameters = esmtp-param *(SP esmtp-param); esmtp-param = esmtp-keyword ["=" esmtp-value]"""
+        found: dict[str, str] = {}
+        while not self.at_end:
+            keyword, _, value = self.word().partition(b"=")
+            name = keyword.decode("ascii", "replace").upper()
+            if not _KEYWORD.fullmatch(keyword) or (value and not _VALUE.fullmatch(value)):
+                raise SyntaxProblem(f"{name[:40]}: a parameter is KEYWORD or KEYWORD=VALUE")
+            if name in found:
+                raise SyntaxProblem(f"{name[:40]} is given twice")
+            found[name] = value.decode("utf-8", "replace")
+            self._spaces()
+        return found
+
+    def _literal(self, text: bytes) -> None:
+        self._spaces()
+        if self._line[self._at : self._at + len(text)].upper() != text:
+            raise SyntaxProblem(f"{text.decode()}<address> is expected")
+        self._at += len(text)
+        self._spaces()  # Outlook writes a space here
+
+    def _path(self, read: Callable[[bytes], Address | None]) -> Address | None:
+        text = self._bracketed() if self._line[self._at : self._at + 1] == b"<" else self.word()
+        if len(text) > LONGEST_PATH:
+            raise SyntaxProblem("the path is too long")
+        try:
+            address = read(text)
+        except AddressProblem as problem:
+            raise SyntaxProblem(str(problem)) from None
+        if not self.at_end and self._line[self._at : self._at + 1] != b" ":
+            raise SyntaxProblem("a space is expected after the path")
+        return address
+
+    def _bracketed(self) -> bytes:
+        """What stands between < and its >, quoted strings skipped."""
+        quoted = False
+        for place in range(self._at + 1, min(len(self._line), self._at + LONGEST_PATH + 3)):
+            octet = self._line[place]
+            if octet == 0x22 and self._line[place - 1] != 0x5C:
+                quoted = not quoted
+            elif octet == 0x3E and not quoted:
+                text, self._at = self._line[self._at + 1 : place], place + 1
+                return text
+        raise SyntaxProblem("the path does not end with >")
+
+    def _spaces(self) -> None:
+        while self._line[self._at : self._at + 1] in (b" ", b"\t"):
+            self._at += 1
+
+
+def number(parameters: Mapping[str, str], name: str, largest: int) -> int | None:
+    """A parameter that is a number. Raises `SyntaxProblem`."""
+    if name not in parameters:
+        return None
+    text = parameters[name]
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > largest:
+        raise SyntaxProblem(f"{name} wants a number")
+    return int(text)

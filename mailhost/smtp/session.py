@@ -1,0 +1,185 @@
+"""An SMTP session: its states, its envelope, and what it says when something is wrong."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mailhost.conversation.command import Command, SyntaxProblem
+from mailhost.conversation.login import PlaintextForbidden
+from mailhost.conversation.services import Services
+from mailhost.conversation.session import Request, Session
+from mailhost.database.errors import Refused
+from mailhost.delivery.route import RecipientUnknown
+from mailhost.events.event import REFUSED
+from mailhost.message.budget import Limits as ScanLimits
+from mailhost.smtp import replies
+from mailhost.smtp.envelope import Envelope
+from mailhost.smtp.grammar import Reader
+from mailhost.smtp.replies import Reply
+from mailhost.transport.channel import Channel, LineTooLong
+from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
+from mailhost.users.values import Login
+
+
+class State(enum.Enum):
+    """Where a session is (RFC 5321 section 4.1.4)."""
+
+    CONNECTED = "connected"
+    READY = "ready"
+    MAIL = "mail"
+    RECIPIENTS = "recipients"
+
+
+ANYWHERE = frozenset(State)
+AFTER_HELLO = frozenset(State) - {State.CONNECTED}
+
+
+@dataclass(frozen=True, slots=True)
+class SMTPSettings:
+    """What one listener does."""
+
+    submission: bool = False
+    """Whether it is for users, who log in and may send anywhere (RFC 6409), or for other hosts."""
+    message_octets: int = 50 << 20
+    header_octets: int = 1 << 20
+    most_recipients: int = 1000
+    """At least 100 (RFC 5321 section 4.5.3.1.8)."""
+    most_hops: int = 100
+    """Received fields (RFC 5321 section 6.3)."""
+    line_octets: int = 2048
+    """RFC 5321 section 4.5.3.1.4 asks for 512, extensions for more."""
+    data_timeout: float = 180.0
+    """Seconds between two pieces of a message (RFC 5321 section 4.5.3.2.5)."""
+    normalise_newlines: bool = False
+    scan: ScanLimits = field(default_factory=ScanLimits)
+
+
+REFUSALS: Mapping[type[Refused], Reply] = {
+    RecipientUnknown: replies.NO_SUCH_USER,
+    PlaintextForbidden: replies.TLS_REQUIRED,
+    AccountDisabled: replies.ACCOUNT_DISABLED,
+    LoginRefused: replies.BAD_LOGIN,
+    LoginBusy: replies.LOGIN_BUSY,
+}
+FAREWELLS = {"timeout": replies.TOO_SLOW, "errors": replies.TOO_MANY_ERRORS, "shutdown": replies.SHUTTING_DOWN}
+STATE_REFUSALS: Mapping[State, Reply] = {
+    State.CONNECTED: replies.HELLO_FIRST,
+    State.READY: replies.MAIL_FIRST,
+    State.MAIL: replies.RECIPIENT_FIRST,
+    State.RECIPIENTS: replies.NOT_NOW,
+}
+
+
+class SMTPSession(Session[Reader, Reply]):
+    """One conversation with another host, or with a user's client."""
+
+    protocol: ClassVar[str] = "smtp"
+
+    def __init__(
+        self,
+        channel: Channel,
+        services: Services,
+        commands: Mapping[str, Command[Any, Reader, Reply]],
+        settings: SMTPSettings,
+    ) -> None:
+        super().__init__(channel, services, commands)
+        self.settings = settings
+        self.helo = ""
+        self.extended = False
+        """Whether the client said EHLO, and so may be told of extensions."""
+        self.login: Login | None = None
+        self._envelope: Envelope | None = None
+
+    @property
+    def state(self) -> State:
+        if not self.helo:
+            return State.CONNECTED
+        if self._envelope is None:
+            return State.READY
+        return State.RECIPIENTS if self._envelope.recipients else State.MAIL
+
+    @property
+    def envelope(self) -> Envelope:
+        """The state table alone decides whether there is one."""
+        if self._envelope is None:
+            raise RuntimeError("no transaction is under way")
+        return self._envelope
+
+    def begin(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+
+    def reset(self) -> None:
+        """Forget the transaction (RFC 5321 section 4.1.1.5)."""
+        self._envelope = None
+
+    def forget_hello(self) -> None:
+        """After STARTTLS nothing that was said before counts (RFC 3207 section 4.2)."""
+        self.reset()
+        self.helo, self.extended, self.login = "", False, None
+
+    async def greet(self) -> None:
+        self.send(replies.reply(220, "", f"{self.services.host} ESMTP mailhost"))
+
+    async def read(self) -> Request[Reader]:
+        try:
+            line = await self.channel.read_line(self.settings.line_octets)
+        except LineTooLong:
+            raise SyntaxProblem(replies.LINE_TOO_LONG.lines[0]) from None
+        reader = Reader(line)
+        if not line.strip():
+            self.heard(line)
+            return Request("", reader)
+        verb = reader.word().decode("ascii", "replace").upper()
+        self.heard(line if verb != "AUTH" else _masked(line))
+        return Request(verb, reader)
+
+    def send(self, answer: Reply) -> None:
+        if answer.code >= 400:
+            self.publish(
+                REFUSED, cause=f"{answer.code} {answer.enhanced} {answer.lines[-1]}", data={"state": self.state.value}
+            )
+        self.write(bytes(answer))
+
+    async def ask(self, prompt: Reply, limit: int) -> bytes:
+        """Say something in the middle of a command, and read the line that answers it. Raises `LineTooLong`."""
+        self.write(bytes(prompt))
+        line = await self.channel.read_line(limit)
+        self.heard(b"***")
+        return line
+
+    def unknown(self, verb: str) -> Reply:  # noqa: ARG002 - what it was is in the log already
+        return replies.UNKNOWN_COMMAND
+
+    def wrong_state(self, command: Command[Any, Reader, Reply]) -> Reply:
+        if command.name == "MAIL" and self.state in (State.MAIL, State.RECIPIENTS):
+            return replies.NESTED_MAIL
+        return STATE_REFUSALS[self.state]
+
+    def bad_syntax(self, problem: SyntaxProblem) -> Reply:
+        text = str(problem)
+        return (
+            replies.LINE_TOO_LONG
+            if text == replies.LINE_TOO_LONG.lines[0]
+            else replies.BAD_ARGUMENTS.saying(f"Syntax error: {text}")
+        )
+
+    def refused(self, refusal: Refused) -> Reply:
+        if isinstance(refusal, LoginRefused) and self.ended:
+            return replies.TOO_MANY_LOGINS
+        return next((reply for error, reply in REFUSALS.items() if isinstance(refusal, error)), replies.FAULT)
+
+    def unavailable(self) -> Reply:
+        return replies.UNAVAILABLE
+
+    def fault(self) -> Reply:
+        return replies.FAULT
+
+    def farewell(self, cause: str) -> None:
+        self.write(bytes(FAREWELLS[cause]))
+
+
+def _masked(line: bytes) -> bytes:
+    """AUTH with its mechanism; what follows is the secret."""
+    words = line.split(maxsplit=2)
+    return b" ".join([*words[:2], b"***"]) if len(words) > 2 else line
