@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Subquery, delete, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Subquery, delete, func, insert, select, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.exc import IntegrityError
 
@@ -96,7 +96,7 @@ def lock(tx: Transaction, keys: Collection[MailboxKey]) -> dict[MailboxId, Locke
         rows = tx.execute(LOCK, {"pairs": pairs_text([(key.account, key.id) for key in keys])}).all()
     return {
         id_: Locked(MailboxKey(account, id_), uid_validity, uid_next, mod_seq)
-        for account, id_, uid_validity, uid_next, mod_seq in rows
+        for account, id_, uid_validity, uid_next, mod_seq in map(tuple, rows)
     }
 
 
@@ -298,6 +298,14 @@ def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
         update(mailbox).where(*here, mailbox.c.recent_uid < mailbox.c.uid_next).values(recent_uid=mailbox.c.uid_next)
     )
     return Uid(recent)
+
+
+@one_statement
+def count_recent(tx: Transaction, key: MailboxKey, recent_uid: Uid) -> int:
+    """Messages from `recent_uid` on: what STATUS tells as RECENT."""
+    here = mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id
+    count: int = tx.execute(select(func.count()).where(*here, mailbox_message.c.uid >= recent_uid)).scalar_one()
+    return count
 
 
 @one_statement
