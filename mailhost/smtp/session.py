@@ -71,19 +71,14 @@ STATE_REFUSALS: Mapping[State, Reply] = {
 }
 
 
-MailParameter: TypeAlias = "Callable[[SMTPSession, Envelope, str], Reply | None]"
-"""Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
-SMTPCommand: TypeAlias = "Command[SMTPSession, Reader, Reply]"
-
-
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What a listener speaks: the base and its extensions, summed."""
 
-    commands: Mapping[str, SMTPCommand]
+    commands: Mapping[str, "SMTPCommand"]
     announced: tuple[Callable[["SMTPSession"], tuple[str, ...]], ...]
     """What each extension says in EHLO now."""
-    mail: Mapping[str, MailParameter]
+    mail: Mapping[str, "MailParameter"]
 
 
 class SMTPSession(Session[Reader, Reply]):
@@ -187,6 +182,11 @@ class SMTPSession(Session[Reader, Reply]):
 
     def farewell(self, cause: str) -> None:
         self.write(bytes(FAREWELLS[cause]))
+
+
+SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
+MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
+"""Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
 
 
 def _masked(line: bytes) -> bytes:
