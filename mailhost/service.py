@@ -10,12 +10,16 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 from mailhost.administration.opening import blob_store, connect
-from mailhost.config.settings import SMTP, Config, Listener
+from mailhost.config.settings import POP3, SMTP, Config, Listener
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.database import Database
+from mailhost.database.hints import Kind
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import FAULT, Events
 from mailhost.events.sinks import WireLog, configure_log, log
+from mailhost.ids import MailboxId, ModSeq
 from mailhost.message.budget import Limits as ScanLimits
+from mailhost.pop3.factory import POP3Factory
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
@@ -73,14 +77,20 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
             "timeout": listener.command_timeout,
             "limit": ConnectionLimit(listener.most_connections, listener.most_per_address),
         }
-        if isinstance(listener, SMTP):
+        if isinstance(listener, POP3):
+            yield name, POP3Factory(own, **common)
+        elif isinstance(listener, SMTP):
             yield name, SMTPFactory(own, smtp_settings(config, listener, submission=name != "smtp"), **common)
 
 
 async def open_services(config: Config, events: Events, stack: AsyncExitStack) -> Services:
     """One mailbox store and one user database for all; closed in the other order."""
-    database = await connect(config)
-    stack.push_async_callback(database.close)
+    opened = await connect(config, config.server.node)
+    stack.push_async_callback(opened.close)
+    database, indexes, directory = opened.database, Indexes(opened.database), Directory(opened.database)
+    opened.hints.subscribe(Kind.SETTINGS, lambda _: directory.forget())
+    opened.hints.subscribe(Kind.ANYTHING, lambda _: directory.forget())
+    opened.hints.subscribe(Kind.MAILBOX, lambda hint: indexes.hinted(MailboxId(hint.id), ModSeq(hint.version)))
     blobs = blob_store(config, database)
     stack.callback(blobs.close)
     logins = Logins(database, login_settings(config))
@@ -91,8 +101,9 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
         host=config.server.host,
         postmaster_domain=await first_domain(database, config.server.host),
         database=database,
+        directory=directory,
         blobs=blobs,
-        indexes=Indexes(database),
+        indexes=indexes,
         logins=logins,
         events=events,
         limits=Limits(),

@@ -11,8 +11,8 @@ from mailhost.database.errors import Refused
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.accept import AcceptRequest, accept
 from mailhost.delivery.arrival import Arrival
+from mailhost.delivery.directory import Directory
 from mailhost.delivery.header_filter import submitted
-from mailhost.delivery.route import route
 from mailhost.ids import AccountId, DomainId, JourneyId, MailboxId, Millis, fresh, now
 from mailhost.message.address import Address, AddressProblem, parse_address
 from mailhost.message.budget import Limits
@@ -76,7 +76,7 @@ async def welcome(database: Database, config: Config, blobs: BlobStore, address:
         WELCOME_HEADER.format(domain=to.domain, address=address).encode() + text.replace("\n", "\r\n").encode()
     )
     content = await arrival.finish()
-    recipient = await database.read(route, to.local, to.domain)
+    recipient = await Directory(database).route(to.local, to.domain)
     acceptance = Acceptance(journey, at, "", "", None, "", content.blob.id, b"", content.blob.size)
     await database.write(accept, AcceptRequest(acceptance, content, (recipient,)))
 

@@ -4,41 +4,33 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mailhost.config.settings import Config
+from mailhost.database import open as database
 from mailhost.database.database import Database
-from mailhost.database.migrate import migrate_postgresql, migrate_sqlite
-from mailhost.database.postgresql import PostgreSQLEngine, PostgreSQLLimits
-from mailhost.database.sqlite import SQLiteEngine, SQLiteLimits
+from mailhost.database.open import DatabaseSettings, OpenDatabase
 from mailhost.store.octets import BlobSettings, BlobStore
 
 
 @asynccontextmanager
 async def open_database(config: Config) -> AsyncIterator[Database]:
-    """Raises `SchemaTooNew`, `DatabaseUnsafe`, `CommitFailed`."""
-    database = await connect(config)
+    """For a command beside the server. Raises `SchemaTooNew`, `DatabaseUnsafe`, `CommitFailed`."""
+    opened = await connect(config, node=None)
     try:
-        yield database
+        yield opened.database
     finally:
-        await database.close()
+        await opened.close()
 
 
-async def connect(config: Config) -> Database:
+async def connect(config: Config, node: int | None) -> OpenDatabase:
+    """With hints to and from other processes; `node` is the server's number, other programs take a free one."""
     settings = config.database
-    if config.sqlite_path is not None:
-        config.server.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        migrate_sqlite(config.sqlite_path)
-        return Database(
-            SQLiteEngine(config.sqlite_path, SQLiteLimits(settings.lock_timeout, settings.statement_timeout))
-        )
-    await migrate_postgresql(settings.url)
-    engine = PostgreSQLEngine(
-        settings.url, PostgreSQLLimits(lock=settings.lock_timeout, statement=settings.statement_timeout)
+    where = config.sqlite_path or settings.url
+    return await database.open_database(
+        DatabaseSettings(where, config.server.data, settings.lock_timeout, settings.statement_timeout, node=node)
     )
-    await engine.open()
-    return Database(engine)
 
 
-def blob_store(config: Config, database: Database) -> BlobStore:
+def blob_store(config: Config, opened: Database) -> BlobStore:
     """Large messages are files beside SQLite, and rows on PostgreSQL, which several nodes may share."""
     folder = config.server.data / "blobs"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return BlobStore(database, BlobSettings(folder, config.store.inline_octets, files=config.sqlite_path is not None))
+    return BlobStore(opened, BlobSettings(folder, config.store.inline_octets, files=config.sqlite_path is not None))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from mailhost.database.database import Database
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import Events
 from mailhost.store.index import Indexes
 from mailhost.store.octets import BlobStore
@@ -31,6 +32,7 @@ class Services:
     postmaster_domain: str
     """Whose postmaster answers RCPT TO:<postmaster> (RFC 5321 section 4.5.1)."""
     database: Database
+    directory: Directory
     blobs: BlobStore
     indexes: Indexes
     logins: Logins

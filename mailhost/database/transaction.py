@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, CursorResult, Executable
 
@@ -14,17 +14,44 @@ def _unhurried() -> None:
     """Most operations are short, and have no deadline of their own."""
 
 
+class Driver(Protocol):
+    """The engine's own way for statements that are text already: what SQLAlchemy adds to them costs more than they do."""
+
+    def run(self, sql: str) -> None: ...
+    def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None: ...
+
+
+class CoreDriver:
+    """By way of SQLAlchemy's connection, for an engine that has no shorter one."""
+
+    __slots__ = ("_sql",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._sql = connection
+
+    def run(self, sql: str) -> None:
+        self._sql.exec_driver_sql(sql)
+
+    def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._sql.exec_driver_sql(sql, list(rows)).close()
+
+
 class Transaction:
     """What an operation sees of the database, for as long as it runs. It acts through this alone, for it may run twice."""
 
-    __slots__ = ("_hurry", "_in_transaction", "_results", "_sql", "changes")
+    __slots__ = ("_driver", "_hurry", "_in_transaction", "_results", "_sql", "changes")
 
     def __init__(
-        self, connection: Connection, in_transaction: Callable[[], bool], hurry: Callable[[], None] = _unhurried
+        self,
+        connection: Connection,
+        in_transaction: Callable[[], bool],
+        hurry: Callable[[], None] = _unhurried,
+        driver: Driver | None = None,
     ) -> None:
         """`hurry` is called before each statement, and raises when the operation's time is over."""
         self.changes: list[object] = []
         self._sql = connection
+        self._driver = driver or CoreDriver(connection)
         self._in_transaction = in_transaction
         self._hurry = hurry
         self._results: list[CursorResult[Any]] = []
@@ -40,7 +67,7 @@ class Transaction:
         if rows:
             self._hurry()
             sql, arrange = statement.compiled(self._sql.dialect)
-            self._sql.exec_driver_sql(sql, arrange(rows)).close()
+            self._driver.run_many(sql, arrange(rows))
 
     def announce(self, change: object) -> None:
         """Tell the other sessions, once this is committed."""
@@ -58,7 +85,7 @@ class Transaction:
         Always the same name: a new one each time would fill the driver's cache of statements.
         """
         announced = len(self.changes)
-        self._sql.exec_driver_sql("SAVEPOINT operation")
+        self._driver.run("SAVEPOINT operation")
         try:
             yield
         except Refused:
@@ -76,4 +103,4 @@ class Transaction:
         self.close_results()
         self.check()
         for statement in statements:
-            self._sql.exec_driver_sql(statement)
+            self._driver.run(statement)

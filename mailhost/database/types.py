@@ -1,10 +1,21 @@
 """The one MetaData, column types that mean the same on both engines, and sets of numbers as one bound value."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, MetaData, Subquery, Text, cast, false, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Subquery,
+    Text,
+    cast,
+    false,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -70,13 +81,18 @@ def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[
     return column.in_(select(_number(each.c.value)))
 
 
-def pairs(numbers: Sequence[tuple[int, int]]) -> Subquery:
-    """Pairs as rows of `first` and `second`, to join with: each pair is looked up, not every first with every second."""
-    each = json_each(json.dumps(sorted(set(numbers)))).table_valued("value")
+def pairs(array: ColumnElement[Any]) -> Subquery:
+    """An array of pairs as rows of `first` and `second`, to join with: each pair is looked up by its whole key."""
+    each = json_each(array).table_valued("value")
     return select(
         cast(json_item(each.c.value, 0), BigInteger).label("first"),
         cast(json_item(each.c.value, 1), BigInteger).label("second"),
     ).subquery()
+
+
+def array_of(numbers: Iterable[tuple[int, int]]) -> str:
+    """What `pairs` reads."""
+    return json.dumps(sorted(set(numbers)))
 
 
 def _number(value: ColumnElement[Any]) -> ColumnElement[int]:

@@ -1,5 +1,6 @@
 """Where mail for a recipient goes: decided at RCPT, so that acceptance looks nothing up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.database.errors import Refused
@@ -51,21 +52,35 @@ class Recipient:
         return self.expanded or not self.routes[0].domain
 
 
-def route(tx: Transaction, local_part: str, domain: str) -> Recipient:
-    """Raises `RecipientUnknown`."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one target's mail goes, whatever the message."""
+
+    address: str
+    domain: str
+    mailbox: MailboxKey | None
+
+
+def resolve(tx: Transaction, local_part: str, domain: str) -> tuple[tuple[Place, ...], bool]:
+    """The places that an address stands for, and whether it is an alias. No place: nobody of this name is here."""
     to = addresses.destination(tx, local_part, domain)
-    if not to.targets:
+    return tuple(_place(tx, target) for target in to.targets), to.expanded
+
+
+def recipient(address: str, places: Sequence[Place], *, expanded: bool) -> Recipient:
+    """One RCPT, with identifiers for the rows that it may become. Raises `RecipientUnknown`."""
+    if not places:
         raise RecipientUnknown
-    return Recipient(
-        DeliveryId(fresh()), f"{local_part}@{domain}", to.expanded, tuple(_route(tx, target) for target in to.targets)
+    routes = tuple(
+        Route(DeliveryId(fresh()), MessageId(fresh()), place.address, place.domain, place.mailbox) for place in places
     )
+    return Recipient(DeliveryId(fresh()), address, expanded, routes)
 
 
-def _route(tx: Transaction, target: Target) -> Route:
-    ids = DeliveryId(fresh()), MessageId(fresh())
+def _place(tx: Transaction, target: Target) -> Place:
     if isinstance(target, Local):
-        return Route(*ids, target.address, "", _inbox(tx, target))
-    return Route(*ids, target.address, target.domain, None)
+        return Place(target.address, "", _inbox(tx, target))
+    return Place(target.address, target.domain, None)
 
 
 def _inbox(tx: Transaction, target: Local) -> MailboxKey | None:

@@ -78,4 +78,5 @@ def _ip(text: str) -> str:
 
 def _mailbox(address: Address) -> str:
     """An address can hold no line end by its grammar; one that was not parsed must not either."""
-    return "".join(character for character in address.text() if character.isprintable())
+    text = address.text()
+    return text if text.isprintable() else "".join(character for character in text if character.isprintable())

@@ -1,17 +1,17 @@
 """Mailboxes: made, found, renamed, deleted; and the counters that each change of one moves (RFC 3501 section 2.3.1)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Subquery, delete, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Text, delete, insert, select, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.exc import IntegrityError
 
 from mailhost.database.hot import Hot
 from mailhost.database.marks import long, one_statement
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import pairs
+from mailhost.database.types import array_of, pairs
 from mailhost.ids import AccountId, MailboxId, Millis, ModSeq, Uid, UidValidity
 from mailhost.store.changes import Expunged, Removed
 from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
@@ -74,21 +74,23 @@ MOVE = Hot(
 )
 
 
-def lock(tx: Transaction, keys: Iterable[MailboxKey]) -> dict[MailboxId, Locked]:
+FIND = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.name == bind("name"))
+GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id"))
+WANTED = pairs(bind("keys", type_=Text))
+IS_WANTED = (mailbox.c.account_id == WANTED.c.first) & (mailbox.c.id == WANTED.c.second)
+LOCK = (
+    select(*(mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")))
+    .join_from(WANTED, mailbox, IS_WANTED)
+    .order_by(mailbox.c.id)
+    .with_for_update(of=mailbox)
+)
+VERSIONS = select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(WANTED, mailbox, IS_WANTED)
+"""Each row is found by its whole key, account first: an id alone has no index."""
+
+
+def lock(tx: Transaction, keys: Collection[MailboxKey]) -> dict[MailboxId, Locked]:
     """Take the rows of some mailboxes by ascending id, so that two nodes never wait for each other. Missing ones are left out."""
-    wanted = pairs([(key.account, key.id) for key in keys])
-    rows = tx.execute(
-        select(
-            mailbox.c.account_id,
-            mailbox.c.id,
-            mailbox.c.uid_validity,
-            mailbox.c.uid_next,
-            mailbox.c.highest_mod_seq,
-        )
-        .join_from(wanted, mailbox, _is(wanted))
-        .order_by(mailbox.c.id)
-        .with_for_update(of=mailbox)
-    )
+    rows = tx.execute(LOCK, {"keys": array_of((key.account, key.id) for key in keys)})
     return {
         row.id: Locked(MailboxKey(row.account_id, row.id), row.uid_validity, row.uid_next, row.highest_mod_seq)
         for row in rows
@@ -110,9 +112,7 @@ def move_counters(tx: Transaction, moves: Sequence[tuple[MailboxKey, Counters]])
 @one_statement
 def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
     """The mailbox of this name; `INBOX` in any case is one mailbox (RFC 3501 section 5.1)."""
-    row = tx.execute(
-        select(mailbox).where(mailbox.c.account_id == account, mailbox.c.name == canonical(name))
-    ).one_or_none()
+    row = tx.execute(FIND, {"account": account, "name": canonical(name)}).one_or_none()
     if row is None:
         raise MailboxMissing
     return _value(row)
@@ -120,7 +120,7 @@ def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
 
 @one_statement
 def get(tx: Transaction, key: MailboxKey) -> Mailbox:
-    row = tx.execute(select(mailbox).where(mailbox.c.account_id == key.account, mailbox.c.id == key.id)).one_or_none()
+    row = tx.execute(GET, {"account": key.account, "id": key.id}).one_or_none()
     if row is None:
         raise MailboxMissing
     return _value(row)
@@ -136,8 +136,7 @@ def list_all(tx: Transaction, account: AccountId) -> list[Mailbox]:
 @one_statement
 def versions(tx: Transaction, keys: Sequence[MailboxKey]) -> dict[MailboxId, ModSeq]:
     """The mod-sequence of each mailbox: whether a copy of it is still true. Missing ones are left out."""
-    wanted = pairs([(key.account, key.id) for key in keys])
-    rows = tx.execute(select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(wanted, mailbox, _is(wanted)))
+    rows = tx.execute(VERSIONS, {"keys": array_of((key.account, key.id) for key in keys)})
     return {row.id: row.highest_mod_seq for row in rows}
 
 
@@ -332,10 +331,6 @@ def _unless_taken(tx: Transaction, statement: Executable) -> None:
         tx.execute(statement)
     except IntegrityError as taken:
         raise MailboxExists from taken
-
-
-def _is(wanted: Subquery) -> ColumnElement[bool]:
-    return (mailbox.c.account_id == wanted.c.first) & (mailbox.c.id == wanted.c.second)
 
 
 def _in(key: MailboxKey) -> tuple[ColumnElement[bool], ...]:

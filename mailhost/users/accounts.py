@@ -1,18 +1,34 @@
 """Accounts and aliases."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import bindparam as bind
 
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
 from mailhost.users import domains
+from mailhost.users.changes import AccountChanged, DirectoryChanged
 from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
 from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
 
 POSTMASTER = "postmaster"
+
+# Built once: to build a statement takes longer than to run it.
+_HERE = (domain.c.name == bind("domain"), account.c.local_part == bind("local_part"))
+FIND = select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE)
+PASSWORD_OF = (
+    select(account, domain.c.name, credential.c.secret)
+    .join(domain, domain.c.id == account.c.domain_id)
+    .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
+    .where(*_HERE)
+)
+TARGETS_OF = (
+    select(alias.c.target)
+    .join(domain, domain.c.id == alias.c.domain_id)
+    .where(domain.c.name == bind("domain"), alias.c.local_part == bind("local_part"))
+    .order_by(alias.c.id)
+)
 
 
 def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: str, secret: str, now: Millis) -> None:
@@ -38,6 +54,7 @@ def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: s
         )
     )
     set_password(tx, id_, secret, now)
+    tx.announce(DirectoryChanged())
     if local_part != POSTMASTER and not _is_taken(tx, domain_id, POSTMASTER):
         add_alias(tx, POSTMASTER, domain_name, f"{local_part}@{domain_name}", now)
 
@@ -51,6 +68,7 @@ def set_password(tx: Transaction, account_id: AccountId, secret: str, now: Milli
         )
     )
     tx.execute(update(account).where(account.c.id == account_id).values(auth_version=account.c.auth_version + 1))
+    tx.announce(AccountChanged(account_id))
 
 
 def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None:
@@ -59,6 +77,7 @@ def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None
         .where(account.c.id == account_id)
         .values(disabled=int(disabled), auth_version=account.c.auth_version + 1)
     )
+    tx.announce(AccountChanged(account_id))
 
 
 def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, now: Millis) -> None:
@@ -71,6 +90,7 @@ def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, n
             id=fresh(), domain_id=domain_id, local_part=local_part.lower(), target=target, created_at=now
         )
     )
+    tx.announce(DirectoryChanged())
 
 
 def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> UidValidity:
@@ -88,11 +108,7 @@ def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> Ui
 @one_statement
 def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
-    row = tx.execute(
-        select(account, domain.c.name)
-        .join(domain, domain.c.id == account.c.domain_id)
-        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
-    ).one_or_none()
+    row = tx.execute(FIND, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
     if row is None:
         raise AccountMissing
     return _value(row)
@@ -101,12 +117,7 @@ def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
 @one_statement
 def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
     """An account and the hash of its password."""
-    row = tx.execute(
-        select(account, domain.c.name, credential.c.secret)
-        .join(domain, domain.c.id == account.c.domain_id)
-        .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
-        .where(domain.c.name == domain_name, account.c.local_part == local_part.lower())
-    ).one_or_none()
+    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
     return None if row is None else (_value(row), row.secret)
 
 
@@ -120,15 +131,10 @@ def list_accounts(tx: Transaction) -> list[Account]:
     return [_value(row) for row in rows]
 
 
-def targets_of(tx: Transaction, local_parts: Sequence[str], domain_name: str) -> list[tuple[str, str]]:
-    """Aliases among some local parts of a domain: (local part, target)."""
-    rows = tx.execute(
-        select(alias.c.local_part, alias.c.target)
-        .join(domain, domain.c.id == alias.c.domain_id)
-        .where(domain.c.name == domain_name, alias.c.local_part.in_(local_parts))
-        .order_by(alias.c.id)
-    )
-    return [(row.local_part, row.target) for row in rows]
+@one_statement
+def targets_of(tx: Transaction, local_part: str, domain_name: str) -> list[str]:
+    """What an alias stands for; nothing where there is none."""
+    return list(tx.execute(TARGETS_OF, {"domain": domain_name, "local_part": local_part}).scalars())
 
 
 def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:

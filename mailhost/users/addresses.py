@@ -37,7 +37,7 @@ def _follow(
         if account is not None:
             found.setdefault(account.address, Local(account.id, account.address))
             return
-        targets = [target for _, target in accounts.targets_of(tx, [name], domain)]
+        targets = accounts.targets_of(tx, name, domain)
         for target in targets:
             further, _, at = target.rpartition("@")
             _follow(tx, further, at, found, seen, depth + 1)

@@ -1,10 +1,12 @@
 """Domains: the names that this server answers for."""
 
+from sqlalchemy import bindparam as bind
 from sqlalchemy import insert, select
 
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import DomainId, Millis
+from mailhost.users.changes import DirectoryChanged
 from mailhost.users.errors import DomainExists
 from mailhost.users.tables import domain
 
@@ -14,6 +16,10 @@ def add(tx: Transaction, id_: DomainId, name: str, now: Millis) -> None:
     if id_of(tx, name) is not None:
         raise DomainExists
     tx.execute(insert(domain).values(id=id_, name=name, created_at=now))
+    tx.announce(DirectoryChanged())
+
+
+ID_OF = select(domain.c.id).where(domain.c.name == bind("name"))
 
 
 @one_statement
@@ -23,4 +29,4 @@ def list_all(tx: Transaction) -> list[str]:
 
 @one_statement
 def id_of(tx: Transaction, name: str) -> DomainId | None:
-    return tx.execute(select(domain.c.id).where(domain.c.name == name)).scalar_one_or_none()
+    return tx.execute(ID_OF, {"name": name}).scalar_one_or_none()

@@ -256,7 +256,7 @@ async def test_what_was_expunged_is_served_still(database: Database) -> None:
     located = await database.read(messages.locate, key, uids)
     assert [(each.uid, each.prefix) for each in located] == [(uid, b"Prefix: p\r\n") for uid in uids]
     assert await database.read(messages.sizes, key) == [(1, 77), (3, 77)]
-    assert await database.read(messages.sizes_of_few, key) == [(1, 77), (3, 77)]
+    assert await database.read(messages.sizes_small, key) == [(1, 77), (3, 77)]
 
 
 async def test_chunks_are_kept_in_order(database: Database) -> None:

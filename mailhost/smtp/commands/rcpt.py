@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from mailhost.delivery.route import route
 from mailhost.message.address import Address
 from mailhost.smtp import replies
 from mailhost.smtp.extensions.extension import SMTPCommand
@@ -26,7 +25,7 @@ async def run(session: SMTPSession, recipient: Address) -> Reply:
         return replies.UTF8_NOT_ANNOUNCED
     if not recipient.domain:  # RCPT TO:<postmaster>
         recipient = replace(recipient, domain=session.services.postmaster_domain)
-    to = await session.services.database.read(route, recipient.local, recipient.domain)
+    to = await session.services.directory.route(recipient.local, recipient.domain)
     if not to.is_local and session.login is None:
         return replies.RELAY_DENIED
     session.envelope.recipients.append(to)

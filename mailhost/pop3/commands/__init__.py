@@ -1,0 +1,1 @@
+"""The commands of RFC 1939 and what belongs to logging in, one file per state of the session."""

@@ -1,0 +1,13 @@
+"""What CAPA announces beyond the login, one file per capability; `EXTENSIONS` is their order."""
+
+from mailhost.pop3.extensions import auth_resp_code, implementation, pipelining, resp_codes, top, uidl
+from mailhost.pop3.extensions.extension import Extension
+
+EXTENSIONS: tuple[Extension, ...] = (
+    top.EXTENSION,
+    uidl.EXTENSION,
+    resp_codes.EXTENSION,
+    auth_resp_code.EXTENSION,
+    pipelining.EXTENSION,
+    implementation.EXTENSION,
+)

@@ -1,0 +1,366 @@
+"""Plays a transcript: the notation of the RFCs' own examples (docs: the style's section "A transcript").
+
+    # a comment
+    given INBOX with 3 messages            what is there before the first line
+    C: a1 NOOP                             what the client sends (C1, C2: one of several clients)
+    S: a1 OK ...                           what the server must say, line by line
+
+In a line `...` is any text, and alone it is any number of lines. `<name>` keeps what stands there, and means the same from
+then on. The protocol is the folder's name: `mailhost.<protocol>.dialect.conversation(services)` gives what talks on a channel.
+
+Things that can be given (each line one):
+    INBOX with 3 messages                  sample messages; `Archive with 1 message`; a mailbox is made if it is missing
+    INBOX with this message:               followed by lines that begin with "| "; "flagged \\Seen" may stand before the colon
+    Archive, empty                         and `, selected by C2` after either
+    bob is C2                              who logs in there
+    nobody logged in                       IMAP only: elsewhere clients begin with the greeting anyway
+    no TLS                                 the connection begins in clear
+    passwords in clear allowed
+    messages of at most 1000 octets
+"""
+
+import asyncio
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import Enum
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from mailhost.conversation.services import Limits
+from mailhost.store.values import SYSTEM_FLAGS
+from mailhost.transport.channel import Channel, Peer
+from mailhost.transport.memory import MemoryWire
+from tests.transcripts.world import DOMAIN, PASSWORD, World, sample_message, world
+
+PATIENCE = 5.0
+"""Seconds until a missing answer is a failure; what is right never waits for it."""
+
+
+class Way(Enum):
+    """How the client's octets arrive."""
+
+    LINES = "line by line"
+    OCTETS = "byte by byte"
+    PACKET = "in one packet"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a transcript: who (C, C2), which way, what."""
+
+    at: int
+    client: str
+    sent: bool
+    text: str
+
+
+@dataclass(slots=True)
+class Transcript:
+    path: Path
+    givens: list[str] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def clients(self) -> list[str]:
+        return list(dict.fromkeys(each.client for each in self.lines))
+
+
+_SPOKEN = re.compile(r"([CS])(\d*):(?: (.*))?")
+
+
+def read_transcript(path: Path) -> Transcript:
+    transcript = Transcript(path)
+    for at, raw in enumerate(path.read_text().splitlines(), start=1):
+        spoken = _SPOKEN.fullmatch(raw)
+        if spoken:
+            side, number, text = spoken.groups()
+            transcript.lines.append(Line(at, "C" + number, side == "C", text or ""))
+        elif raw.startswith("given "):
+            transcript.givens.append(raw.removeprefix("given "))
+        elif raw.startswith("|"):
+            transcript.givens[-1] += "\n" + raw[2:]
+        elif raw.strip() and not raw.startswith(("#", "client:", "source:")):
+            raise ValueError(f"{path.name}:{at}: not a line of a transcript: {raw}")
+    return transcript
+
+
+class PlayedChannel(Channel):
+    """Says when the session has taken all there is and waits for more."""
+
+    __slots__ = ("idle",)
+
+    def __init__(self, wire: MemoryWire, peer: Peer, timeout: timedelta) -> None:
+        super().__init__(wire, peer, timeout)
+        self.idle = asyncio.Event()
+
+    async def _more(self) -> None:
+        self.idle.set()
+        await super()._more()
+
+
+class PlayedWire(MemoryWire):
+    """A wire whose output is taken as lines."""
+
+    def __init__(self, tls: bool) -> None:
+        super().__init__()
+        peer = replace(self.channel.peer, tls="TLSv1.3 in memory" if tls else "")
+        self.channel: PlayedChannel = PlayedChannel(self, peer, timedelta(seconds=30))
+        self.spoke = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        self.output += data
+        self.spoke.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self.spoke.set()
+        self.channel.idle.set()
+
+
+class Client:
+    """The client's side of one connection."""
+
+    def __init__(self, protocol: str, here: World, tls: bool) -> None:
+        self.wire = PlayedWire(tls)
+        talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(here.services)
+        self.task = asyncio.create_task(talk(self.wire.channel))
+
+    async def say(self, data: bytes, way: Way = Way.LINES) -> None:
+        for piece in _pieces(data, way):
+            self.wire.channel.idle.clear()
+            self.wire.client_says(piece)
+            if way is Way.OCTETS:
+                await asyncio.sleep(0)
+
+    async def rest(self) -> None:
+        """Until the session waits for input."""
+        async with asyncio.timeout(PATIENCE):
+            await self.wire.channel.idle.wait()
+
+    async def heard(self) -> bytes:
+        """All that the server says until it waits for input again."""
+        await self.rest()
+        said = bytes(self.wire.output)
+        self.wire.output.clear()
+        return said
+
+    async def ask(self, data: bytes) -> bytes:
+        await self.say(data)
+        return await self.heard()
+
+    async def leave(self) -> None:
+        self.wire.client_ends()
+        await asyncio.wait([self.task], timeout=PATIENCE)
+        if not self.task.done():
+            self.task.cancel()
+            await asyncio.wait([self.task])
+        if not self.task.cancelled() and self.task.exception() is not None:
+            raise self.task.exception()  # type: ignore[misc]  # it was just seen not to be None
+
+
+def _pieces(data: bytes, way: Way) -> list[bytes]:
+    if way is Way.OCTETS:
+        return [data[at : at + 1] for at in range(len(data))]
+    return data.splitlines(keepends=True) if way is Way.LINES else [data]
+
+
+async def play(transcript: Transcript, folder: Path, way: Way, template: Path | None = None) -> None:
+    """Raises AssertionError where the server says something else."""
+    given = _Given(transcript)
+    async with world(folder, template=template, allow_plaintext=given.plaintext, limits=given.limits) as here:
+        await given.fill(here)
+        await _Performance(transcript, here, given, way).play()
+
+
+class _Given:
+    """What the `given` lines ask for."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self.protocol = transcript.path.parent.name
+        self.tls, self.plaintext, self.limits = True, False, Limits()
+        self.logged_in = self.protocol == "imap"
+        self.users: dict[str, str] = {}
+        self.selected: dict[str, str] = {}
+        self.contents: list[tuple[str, str]] = []
+        for each in transcript.givens:
+            self._read(each)
+
+    def _read(self, text: str) -> None:
+        if text == "nobody logged in":
+            self.logged_in = False
+        elif text == "no TLS":
+            self.tls = False
+        elif text == "passwords in clear allowed":
+            self.plaintext = True
+        elif found := re.fullmatch(r"messages of at most (\d+) octets", text):
+            self.limits = Limits(message_octets=int(found[1]))
+        elif found := re.fullmatch(r"(\w+) is (C\d*)", text):
+            self.users[found[2]] = found[1]
+        elif found := re.fullmatch(
+            r"([^,]+?)(,? (?:with|empty)[^|]*?)?(?:, selected by (C\d*))?(\n.*)?", text, re.DOTALL
+        ):
+            self.contents.append((found[1], (found[2] or "") + (found[4] or "")))
+            if found[3]:
+                self.selected[found[3]] = found[1]
+        else:
+            raise ValueError(f"{self.transcript.path.name}: cannot be given: {text}")
+
+    async def fill(self, here: World) -> None:
+        for name, text in self.contents:
+            await here.make(name)
+            if found := re.search(r"with (\d+) messages?", text):
+                for number in range(1, int(found[1]) + 1):
+                    await here.deliver(sample_message(number), name)
+            elif found := re.match(r" with this message(?:, flagged ([^:]*))?:\n(.*)", text, re.DOTALL):
+                words = (found[1] or "").split()
+                flags = sum(SYSTEM_FLAGS[word] for word in words if word in SYSTEM_FLAGS)
+                keywords = tuple(word for word in words if word not in SYSTEM_FLAGS)
+                content = (found[2] + "\n").replace("\n", "\r\n").encode()
+                await here.deliver(content, name, flags=flags, keywords=keywords)
+
+
+class _Performance:
+    def __init__(self, transcript: Transcript, here: World, given: _Given, way: Way) -> None:
+        self.transcript, self.here, self.given, self.way = transcript, here, given, way
+        self.names: dict[str, str] = {}
+        self.clients: dict[str, Client] = {}
+
+    async def play(self) -> None:
+        try:
+            for name in self.transcript.clients:
+                self.clients[name] = await self._enter(name)
+            for client, turn in self._turns():
+                await self._take_turn(client, turn)
+            for name, each in self.clients.items():
+                self._expect_nothing_more(name, each)
+        finally:
+            for each in self.clients.values():
+                await each.leave()
+
+    async def _enter(self, name: str) -> Client:
+        client = Client(self.given.protocol, self.here, self.given.tls)
+        if self.given.logged_in:
+            user = self.given.users.get(name, "alice")
+            await client.heard()
+            assert b" OK " in await client.ask(f"login LOGIN {user}@{DOMAIN} {PASSWORD}\r\n".encode())
+        if name in self.given.selected:
+            assert b" OK " in await client.ask(f'select SELECT "{self.given.selected[name]}"\r\n'.encode())
+        return client
+
+    def _turns(self) -> Iterator[tuple[str, list[Line]]]:
+        """Lines up to the next point where a client must wait."""
+        for client, mine in groupby(self.transcript.lines, key=lambda line: line.client):
+            lines = list(mine)
+            start = 0
+            for place, line in enumerate(lines):
+                follows = lines[place + 1] if place + 1 < len(lines) else None
+                if follows is None or (follows.sent and self._must_wait(lines[start : place + 1], line, follows)):
+                    yield client, lines[start : place + 1]
+                    start = place + 1
+
+    def _must_wait(self, turn: list[Line], line: Line, follows: Line) -> bool:
+        if self.way is not Way.PACKET:
+            return not line.sent
+        if line.sent:
+            return False
+        last_sent = next((each.text for each in reversed(turn) if each.sent), "")
+        return (
+            not last_sent  # the greeting
+            or line.text.startswith(("+ ", "334", "354"))
+            or line.text == "+"
+            or last_sent.upper().endswith(("STARTTLS", "STLS"))
+            or "<" in follows.text
+        )
+
+    async def _take_turn(self, name: str, turn: list[Line]) -> None:
+        client = self.clients[name]
+        for sent, run in groupby(sorted(turn, key=lambda line: not line.sent), key=lambda line: line.sent):
+            if sent:
+                self._expect_nothing_more(name, client)
+                text = "".join(self._filled(line.text) + "\r\n" for line in run)
+                await client.say(text.encode(), self.way)
+            else:
+                await self._expect(client, list(run))
+
+    def _filled(self, text: str) -> str:
+        for name, value in self.names.items():
+            text = text.replace(f"<{name}>", value)
+        return text
+
+    async def _expect(self, client: Client, lines: list[Line]) -> None:
+        wild_end = lines[-1].text == "..."
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not self._matches(client, lines, final=client.wire.channel.idle.is_set() or not wild_end):
+                    client.wire.spoke.clear()
+                    await self._something_new(client)
+        except TimeoutError:
+            self._fail(lines, bytes(client.wire.output))
+
+    async def _something_new(self, client: Client) -> None:
+        waits = [asyncio.create_task(client.wire.spoke.wait())]
+        if not client.wire.channel.idle.is_set():
+            waits.append(asyncio.create_task(client.wire.channel.idle.wait()))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    def _matches(self, client: Client, lines: list[Line], *, final: bool) -> bool:
+        """Whether the output so far is what the lines say; if so it is taken."""
+        if not final:
+            return False
+        found = re.match(self._pattern(lines), client.wire.output.decode("utf-8", "surrogateescape"), re.DOTALL)
+        if found is None:
+            return False
+        self.names.update({name: value for name, value in found.groupdict().items() if value is not None})
+        del client.wire.output[: len(found[0].encode("utf-8", "surrogateescape"))]
+        return True
+
+    def _pattern(self, lines: list[Line]) -> str:
+        seen: set[str] = set()
+        parts = [
+            r"(?:[^\r\n]*\r?\n)*" + ("" if line is lines[-1] else "?")
+            if line.text == "..."
+            else self._line(line.text, seen)
+            for line in lines
+        ]
+        return "".join(parts)
+
+    def _line(self, text: str, seen: set[str]) -> str:
+        pattern = ""
+        for piece in re.split(r"(\.\.\.|<[a-z_]+>)", text):
+            if piece == "...":
+                pattern += r"[^\r\n]*"
+            elif re.fullmatch(r"<[a-z_]+>", piece):
+                pattern += self._name(piece[1:-1], seen)
+            else:
+                pattern += re.escape(piece)
+        return pattern + r"\r?\n"
+
+    def _name(self, name: str, seen: set[str]) -> str:
+        if name in self.names:
+            return re.escape(self.names[name])
+        if name in seen:
+            return f"(?P={name})"
+        seen.add(name)
+        return rf"(?P<{name}>[^\s\])]+)"
+
+    def _expect_nothing_more(self, name: str, client: Client) -> None:
+        if client.wire.output:
+            raise AssertionError(
+                f"{self.transcript.path.name}, {name}: the server said more: {bytes(client.wire.output)!r}"
+            )
+
+    def _fail(self, lines: list[Line], said: bytes) -> Any:
+        wanted = "\n".join(f"  S: {line.text}" for line in lines)
+        heard = "\n".join(f"  S: {line}" for line in said.decode("utf-8", "replace").splitlines())
+        raise AssertionError(
+            f"{self.transcript.path.name}:{lines[0].at} ({self.way.value}): expected\n{wanted}\nbut heard\n{heard}"
+        )
