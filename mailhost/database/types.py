@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     cast,
     false,
-    literal,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -82,22 +81,18 @@ def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[
     return column.in_(select(_number(each.c.value)))
 
 
-def pairs_text(numbers: Iterable[tuple[int, int]]) -> str:
-    """Pairs as the JSON that `pair_rows` reads."""
-    return json.dumps(sorted(set(numbers)))
-
-
-def pair_rows(text: ColumnElement[Any]) -> Subquery:
-    """Pairs as rows of `first` and `second`, to join with: each pair is looked up, not every first with every second."""
-    each = json_each(text).table_valued("value")
+def pairs(array: ColumnElement[Any]) -> Subquery:
+    """An array of pairs as rows of `first` and `second`, to join with: each pair is looked up by its whole key."""
+    each = json_each(array).table_valued("value")
     return select(
         cast(json_item(each.c.value, 0), BigInteger).label("first"),
         cast(json_item(each.c.value, 1), BigInteger).label("second"),
     ).subquery()
 
 
-def pairs(numbers: Iterable[tuple[int, int]]) -> Subquery:
-    return pair_rows(literal(pairs_text(numbers), Text))
+def array_of(numbers: Iterable[tuple[int, int]]) -> str:
+    """What `pairs` reads."""
+    return json.dumps(sorted(set(numbers)))
 
 
 def _number(value: ColumnElement[Any]) -> ColumnElement[int]:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, delete, insert, select, union_all
 from sqlalchemy import bindparam as bind
 
 from mailhost.database.hot import Hot
-from mailhost.database.marks import one_statement
+from mailhost.database.marks import long, one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.ids import BlobId
@@ -33,10 +33,17 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """How far a sweep has come (None: to the end), how many blobs went, and which of them are files still."""
+class Unused:
+    """What was found in a window, and the last blob of it (None: there are no more)."""
 
     last: BlobId | None
+    ids: tuple[BlobId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many rows went, and which of them have files that are to go now."""
+
     count: int
     files: tuple[BlobId, ...]
 
@@ -73,30 +80,32 @@ def file_ids(tx: Transaction, ids: Sequence[BlobId]) -> set[BlobId]:
     return set(tx.execute(select(blob.c.id).where(one_of(blob.c.id, ids))).scalars())
 
 
-def sweep(tx: Transaction, in_use: Sequence[Select[Any]], window: Window) -> Swept:
-    """Delete the blobs of a window that no `Select` of `in_use` names.
-
-    One statement asks them all: on PostgreSQL another node may move a use from one table to another meanwhile.
-    """
-    ids = list(
-        tx.execute(
-            select(blob.c.id)
-            .where(blob.c.id > window.above, blob.c.id < window.below)
-            .order_by(blob.c.id)
-            .limit(window.most)
-        ).scalars()
-    )
+@long
+def unused(tx: Transaction, in_use: Sequence[Select[Any]], window: Window) -> Unused:
+    """The blobs of a window that no `Select` of `in_use` names."""
+    within = blob.c.id > window.above, blob.c.id < window.below
+    ids = list(tx.execute(select(blob.c.id).where(*within).order_by(blob.c.id).limit(window.most)).scalars())
     if not ids:
-        return Swept(None, 0, ())
-    named = [each.subquery() for each in in_use]
-    used = union_all(*(select(each.c[0]).where(one_of(each.c[0], ids)) for each in named)).subquery()
-    dead = tx.execute(
-        select(blob.c.id, blob.c.place).where(one_of(blob.c.id, ids), blob.c.id.not_in(select(used.c[0])))
-    ).all()
+        return Unused(None, ())
+    return Unused(ids[-1], tuple(row.id for row in _dead(tx, in_use, ids)))
+
+
+@long
+def remove_unused(tx: Transaction, in_use: Sequence[Select[Any]], ids: Sequence[BlobId]) -> Removed:
+    """Delete those of some blobs that are unused still."""
+    dead = _dead(tx, in_use, ids)
     gone = [row.id for row in dead]
     tx.execute(delete(blob).where(one_of(blob.c.id, gone)))
     tx.execute(delete(blob_chunk).where(one_of(blob_chunk.c.blob_id, gone)))
-    return Swept(ids[-1], len(gone), tuple(row.id for row in dead if row.place == Place.FILE))
+    return Removed(len(gone), tuple(row.id for row in dead if row.place == Place.FILE))
+
+
+def _dead(tx: Transaction, in_use: Sequence[Select[Any]], ids: Sequence[BlobId]) -> Sequence[Row[Any]]:
+    """One statement asks all: on PostgreSQL another node may move a use from one table to another meanwhile."""
+    named = [each.subquery() for each in in_use]
+    used = union_all(*(select(each.c[0]).where(one_of(each.c[0], ids)) for each in named)).subquery()
+    unnamed = blob.c.id.not_in(select(used.c[0]))
+    return tx.execute(select(blob.c.id, blob.c.place).where(one_of(blob.c.id, ids), unnamed).order_by(blob.c.id)).all()
 
 
 def _value(row: Row[Any]) -> PreparedBlob:

@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Subquery, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Text, delete, func, insert, select, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.exc import IntegrityError
 
 from mailhost.database.hot import Hot
 from mailhost.database.marks import long, one_statement
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import pair_rows, pairs, pairs_text
+from mailhost.database.types import array_of, pairs
 from mailhost.ids import AccountId, MailboxId, Millis, ModSeq, Uid, UidValidity
 from mailhost.store.changes import Expunged, Removed
 from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
@@ -76,27 +76,25 @@ MOVE = Hot(
 
 FIND = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.name == bind("name"))
 GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id"))
+WANTED = pairs(bind("keys", type_=Text))
+IS_WANTED = (mailbox.c.account_id == WANTED.c.first) & (mailbox.c.id == WANTED.c.second)
 _LOCKED = [mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")]
 LOCK_ONE = select(*_LOCKED).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id")).with_for_update()
-_WANTED = pair_rows(bind("pairs"))
-LOCK = (
-    select(*_LOCKED)
-    .join_from(_WANTED, mailbox, (mailbox.c.account_id == _WANTED.c.first) & (mailbox.c.id == _WANTED.c.second))
-    .order_by(mailbox.c.id)
-    .with_for_update(of=mailbox)
-)
+LOCK = select(*_LOCKED).join_from(WANTED, mailbox, IS_WANTED).order_by(mailbox.c.id).with_for_update(of=mailbox)
+VERSIONS = select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(WANTED, mailbox, IS_WANTED)
+"""Each row is found by its whole key, account first: an id alone has no index."""
 
 
 def lock(tx: Transaction, keys: Collection[MailboxKey]) -> dict[MailboxId, Locked]:
     """Take the rows of some mailboxes by ascending id, so that two nodes never wait for each other. Missing ones are left out."""
     if len(keys) == 1:
-        key = next(iter(keys))
-        rows = tx.execute(LOCK_ONE, {"account": key.account, "id": key.id}).all()
+        (key,) = keys
+        rows = tx.execute(LOCK_ONE, {"account": key.account, "id": key.id})
     else:
-        rows = tx.execute(LOCK, {"pairs": pairs_text([(key.account, key.id) for key in keys])}).all()
+        rows = tx.execute(LOCK, {"keys": array_of((key.account, key.id) for key in keys)})
     return {
-        id_: Locked(MailboxKey(account, id_), uid_validity, uid_next, mod_seq)
-        for account, id_, uid_validity, uid_next, mod_seq in map(tuple, rows)
+        row.id: Locked(MailboxKey(row.account_id, row.id), row.uid_validity, row.uid_next, row.highest_mod_seq)
+        for row in rows
     }
 
 
@@ -139,8 +137,7 @@ def list_all(tx: Transaction, account: AccountId) -> list[Mailbox]:
 @one_statement
 def versions(tx: Transaction, keys: Sequence[MailboxKey]) -> dict[MailboxId, ModSeq]:
     """The mod-sequence of each mailbox: whether a copy of it is still true. Missing ones are left out."""
-    wanted = pairs([(key.account, key.id) for key in keys])
-    rows = tx.execute(select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(wanted, mailbox, _is(wanted)))
+    rows = tx.execute(VERSIONS, {"keys": array_of((key.account, key.id) for key in keys)})
     return {row.id: row.highest_mod_seq for row in rows}
 
 
@@ -343,10 +340,6 @@ def _unless_taken(tx: Transaction, statement: Executable) -> None:
         tx.execute(statement)
     except IntegrityError as taken:
         raise MailboxExists from taken
-
-
-def _is(wanted: Subquery) -> ColumnElement[bool]:
-    return (mailbox.c.account_id == wanted.c.first) & (mailbox.c.id == wanted.c.second)
 
 
 def _in(key: MailboxKey) -> tuple[ColumnElement[bool], ...]:

@@ -223,11 +223,6 @@ def locate_present(tx: Transaction, key: MailboxKey, uid: Uid) -> Located | None
 @long
 def sizes(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
     """UID and octets of every message, ascending: a POP3 maildrop (RFC 1939 section 5)."""
-    return sizes_of_few(tx, key)
-
-
-def sizes_of_few(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
-    """`sizes` of a mailbox that has not more than `LONG_ROWS` messages: quicker than the way to another thread."""
     return [(row.uid, row.size) for row in _with_sizes(tx, key, None)]
 
 

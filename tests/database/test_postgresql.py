@@ -117,7 +117,7 @@ async def test_the_batch_runs_again_and_refuses_nobody(postgresql_place: Place, 
 
     async with postgresql_place.opened() as database:
         answers = await asyncio.gather(database.write(add, 1), database.write(conflict), database.write(add, 3))
-        assert answers == [1, 2, 3]
+        assert list(answers) == [1, 2, 3]
         assert len(tries) == 3
         assert await database.read(ids) == [1, 2, 3]
 

@@ -1,6 +1,7 @@
 """The mailbox in memory: equal to the table, whatever was published, missed, or only hinted at."""
 
 import asyncio
+from array import array
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
-from mailhost.database.hints import Hint, Kind
+from mailhost.database.hints import Hint, Hints, Kind
 from mailhost.database.open import DatabaseSettings, open_database
-from mailhost.ids import MailboxId, ModSeq, Uid
+from mailhost.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
 from mailhost.store import flags, index, mailboxes, messages
 from mailhost.store.changes import Added, Expunged
 from mailhost.store.errors import MailboxMissing
@@ -157,7 +158,7 @@ async def test_a_published_change_is_there_before_its_caller_goes_on(database: D
     await database.write(messages.expunge, key, [Uid(2)], NOW)
     assert (list(found.uids), view.expunged) == ([1, 3], [2])
     now = await database.write(flags.change, FlagChange(key, (Uid(3),), ADD, Flags(SEEN)))
-    assert found.flags_of(Uid(3)) == SEEN
+    assert found.flags_of(Uid(3)) == Flags(SEEN)
     assert found.flagged_since(ModSeq(now.mod_seq - 1)) == [3]
     assert found.flagged_since(now.mod_seq) == []
     assert view.told.is_set()
@@ -189,7 +190,7 @@ async def test_a_hint_that_comes_while_an_older_one_is_read_is_not_lost(database
         await go_on.wait()
         return answer
 
-    database.read = slowly  # type: ignore[method-assign]  # to stand between reading and hearing
+    database.read = slowly  # type: ignore[method-assign,assignment]  # to stand between reading and hearing
     await fill(database, key, 1)
     indexes.hinted(key.id, ModSeq(2))
     await reading.wait()
@@ -277,7 +278,7 @@ async def test_an_idle_index_dropped_while_it_is_opened_is_not_used(database: Da
         if each is found:
             indexes._indexes.pop(key.id, None)
 
-    indexes.refresh = dropped_meanwhile  # type: ignore[method-assign]  # to come between
+    indexes.refresh = dropped_meanwhile  # type: ignore[method-assign,assignment]  # to come between
     again, _ = await opened(database, indexes, key)
     await fill(database, key, 1)
     assert len(again) == 1
@@ -320,8 +321,6 @@ async def test_a_lost_hint_is_made_good_by_the_check(place: Place) -> None:
 
 
 async def test_the_check_comes_by_time_and_when_hints_were_lost(place: Place) -> None:
-    from mailhost.database.hints import Hints
-
     async with place.opened() as one, place.opened() as other:
         _, [key] = await account_with(one, "A")
         indexes = Indexes(other)
@@ -340,8 +339,6 @@ async def test_the_check_comes_by_time_and_when_hints_were_lost(place: Place) ->
 
 
 async def test_the_check_outlives_a_database_that_cannot_be_asked(database: Database, monkeypatch: Any) -> None:
-    from mailhost.database.hints import Hints
-
     indexes = Indexes(database)
     asked: list[int] = []
     twice = asyncio.Event()
@@ -360,13 +357,11 @@ async def test_the_check_outlives_a_database_that_cannot_be_asked(database: Data
 
 
 def snapshot(count: int) -> MailboxIndex:
-    from array import array
-
     box = Mailbox(
         MailboxId(1),
-        1,
+        AccountId(1),
         "A",
-        1,
+        UidValidity(1),
         Uid(count + 1),
         ModSeq(count + 1),
         Uid(1),
@@ -374,7 +369,7 @@ def snapshot(count: int) -> MailboxIndex:
         0,
         0,
         None,
-        subscribed=True,  # type: ignore[arg-type]
+        True,
     )
     numbers = range(1, count + 1)
     return MailboxIndex(index.Snapshot(box, array("I", numbers), array("I", [0] * count), array("Q", numbers)))

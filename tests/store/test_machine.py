@@ -83,9 +83,8 @@ class Store(RuleBasedStateMachine):
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(doing)
 
-    def write(self, operation: Callable[..., T], *arguments: Any) -> T:
-        result: T = self.run(self.database.write(operation, *arguments))
-        return result
+    def write(self, operation: Callable[..., Any], *arguments: Any) -> Any:
+        return self.run(self.database.write(operation, *arguments))
 
     def refused(self, error: type[Refused], operation: Callable[..., Any], *arguments: Any) -> None:
         with pytest.raises(error):
@@ -244,7 +243,8 @@ def bits(some: frozenset[str]) -> int:
 
 
 def words_of(value: int, known: dict[Flags, str]) -> frozenset[str]:
-    names_of = {**{bit: name for name, bit in SYSTEM.items()}, **known}
+    names_of: dict[int, str] = {int(bit): name for name, bit in SYSTEM.items()}
+    names_of.update({int(bit): name for bit, name in known.items()})
     return frozenset(name for bit, name in names_of.items() if value & bit)
 
 

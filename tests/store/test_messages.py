@@ -8,7 +8,7 @@ import pytest
 from mailhost.database.database import Database
 from mailhost.database.marks import is_long
 from mailhost.database.transaction import Transaction
-from mailhost.ids import MailboxId, Uid, fresh
+from mailhost.ids import MailboxId, ModSeq, Uid, fresh
 from mailhost.store import blobs, flags, mailboxes, messages
 from mailhost.store.changes import Added, Expunged, Flagged
 from mailhost.store.errors import MailboxMissing, TargetMissing, TooManyKeywords
@@ -154,7 +154,7 @@ async def test_stores_that_share_a_batch_share_no_mod_seq(database: Database) ->
         database.write(flags.change, FlagChange(key, uids_of(2), ADD, Flags(FLAGGED))),
     )
     assert [one.mod_seq, two.mod_seq, three.mod_seq] == [4, 5, 6]
-    assert two.messages == ((1, SEEN | FLAGGED),)
+    assert two.messages == ((Uid(1), Flags(SEEN | FLAGGED)),)
     assert [(change.before, change.after) for change in heard] == [(3, 4), (4, 5), (5, 6)]
     await check(database, key)
 
@@ -164,7 +164,7 @@ async def test_flags_of_what_is_gone_are_left_out(database: Database) -> None:
     uids = await fill(database, key, 3)
     await database.write(messages.expunge, key, uids[1:2], NOW)
     now = await database.write(flags.change, FlagChange(key, tuple(uids), ADD, Flags(SEEN)))
-    assert now.messages == ((1, SEEN), (3, SEEN))
+    assert now.messages == ((Uid(1), Flags(SEEN)), (Uid(3), Flags(SEEN)))
     with pytest.raises(MailboxMissing):
         await database.write(flags.change, FlagChange(MailboxKey(key.account, MailboxId(1)), (), ADD, Flags(0)))
 
@@ -173,7 +173,7 @@ async def test_doubled_and_unsorted_uids_name_only_themselves(database: Database
     _, [key] = await account_with(database, "A")
     await fill(database, key, 4)
     now = await database.write(flags.change, FlagChange(key, uids_of(3, 1, 1), ADD, Flags(SEEN)))
-    assert now.messages == ((1, SEEN), (3, SEEN))
+    assert now.messages == ((Uid(1), Flags(SEEN)), (Uid(3), Flags(SEEN)))
     assert await database.write(messages.expunge, key, uids_of(4, 2, 2), NOW) == [2, 4]
     assert set((await check(database, key)).rows) == {1, 3}
 
@@ -188,9 +188,9 @@ async def test_a_copy_shares_the_content_and_keeps_flags_and_keywords(database: 
     found, left = await check(database, target), await check(database, source)
     known = await database.read(mailboxes.keywords, target)
     assert known == {"other": 1 << 5, "work": 1 << 6}
-    assert {found.rows[uid][1] for uid in copied.targets} == {SEEN | known["work"] | known["other"]}
+    assert {found.rows[uid][1] for uid in copied.targets} == {Flags(SEEN | known["work"] | known["other"])}
     assert [found.rows[uid][0] for uid in copied.targets] == [left.rows[uid][0] for uid in uids]
-    assert heard == [Added(target, 2, 3, tuple((uid, found.rows[uid][1]) for uid in copied.targets))]
+    assert heard == [Added(target, ModSeq(2), ModSeq(3), tuple((uid, found.rows[uid][1]) for uid in copied.targets))]
     assert copied.uid_validity == found.mailbox.uid_validity
 
 
@@ -235,7 +235,9 @@ async def test_an_expunge_takes_only_what_has_the_flags(database: Database) -> N
     found = await check(database, key)
     assert set(found.rows) == {2, 3}
     assert found.expunged == {1: found.mailbox.highest_mod_seq}
-    assert heard == [Expunged(key, found.mailbox.highest_mod_seq - 1, found.mailbox.highest_mod_seq, uids_of(1))]
+    assert heard == [
+        Expunged(key, ModSeq(found.mailbox.highest_mod_seq - 1), found.mailbox.highest_mod_seq, uids_of(1))
+    ]
     assert await database.write(messages.expunge, key, uids[:1], NOW) == []
     assert len(heard) == 1
 
@@ -256,7 +258,7 @@ async def test_what_was_expunged_is_served_still(database: Database) -> None:
     located = await database.read(messages.locate, key, uids)
     assert [(each.uid, each.prefix) for each in located] == [(uid, b"Prefix: p\r\n") for uid in uids]
     assert await database.read(messages.sizes, key) == [(1, 77), (3, 77)]
-    assert await database.read(messages.sizes_of_few, key) == [(1, 77), (3, 77)]
+    assert await database.read(messages.sizes_small, key) == [(1, 77), (3, 77)]
 
 
 async def test_chunks_are_kept_in_order(database: Database) -> None:
