@@ -1,6 +1,6 @@
 """The tables of IMAP: the base's commands and those of the extensions, and the capability line, summed."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from mailhost.conversation.command import Command
@@ -28,6 +28,8 @@ from mailhost.imap.commands import (
     subscribe,
 )
 from mailhost.imap.commands import list as mailbox_list
+from mailhost.imap.extensions import EXTENSIONS
+from mailhost.imap.extensions.extension import Extension
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status
 from mailhost.imap.session import Dialect, IMAPSession
@@ -60,8 +62,13 @@ BASE: tuple[AnyCommand, ...] = (
 """RFC 3501 section 6, in its order."""
 
 
-def _table() -> dict[str, AnyCommand]:
-    return {name: command for command in BASE for name in _names(command)}
+def summed(extensions: Sequence[Extension]) -> Dialect:
+    commands = [*BASE, *(command for extension in extensions for command in extension.commands)]
+    return Dialect(
+        {name: command for command in commands for name in _names(command)},
+        tuple(extension.name for extension in extensions),
+        any(extension.non_synchronizing for extension in extensions),
+    )
 
 
 def _names(command: AnyCommand) -> Iterator[str]:
@@ -70,7 +77,7 @@ def _names(command: AnyCommand) -> Iterator[str]:
         yield f"UID {command.name}"
 
 
-DIALECT = Dialect(_table(), (), non_synchronizing=False)
+DIALECT = summed(EXTENSIONS)
 
 
 def conversation(services: Services, dialect: Dialect = DIALECT) -> Callable[[Channel], Awaitable[None]]:

@@ -2,7 +2,7 @@
 
 from mailhost.conversation.services import Services
 from mailhost.imap.dialect import conversation
-from mailhost.imap.responses import TOO_MANY_CONNECTIONS
+from mailhost.imap.session import TOO_MANY_CONNECTIONS
 from mailhost.transport.connection import ConversationFactory, Listening
 
 

@@ -169,7 +169,3 @@ def uid_set(uids: Sequence[int]) -> str:
         else:
             runs.append([uid, uid])
     return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs)
-
-
-TOO_MANY_CONNECTIONS = b"* BYE [UNAVAILABLE] Too many connections, please come again\r\n"
-"""Instead of the greeting (RFC 3501 section 7.1.5)."""

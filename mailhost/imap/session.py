@@ -90,6 +90,8 @@ FAREWELLS: Mapping[str, Status] = {
     "shutdown": bye("The server is going down", UNAVAILABLE),
 }
 
+TOO_MANY_CONNECTIONS = bye("Too many connections", UNAVAILABLE).line()
+
 _SECRET = re.compile(rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+)) *(?=.)", re.IGNORECASE | re.DOTALL)
 MASK = b" ***"
 PAGE = 200

@@ -9,7 +9,6 @@ from sqlalchemy import func, insert, select
 from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, BlobId, DomainId, MailboxId, MessageId, Millis, ModSeq, Uid, fresh
-from mailhost.message.structure import Structure
 from mailhost.store import mailboxes, messages
 from mailhost.store.messages import Append
 from mailhost.store.tables import expunged_message, mailbox_message
@@ -23,6 +22,7 @@ from mailhost.store.values import (
     Place,
     Placed,
     PreparedBlob,
+    Structure,
     SystemFlag,
 )
 from mailhost.users import accounts

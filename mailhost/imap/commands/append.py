@@ -1,7 +1,7 @@
 """APPEND: a message from the client into a mailbox (RFC 3501 section 6.3.11). It streams; the commit comes last."""
 
 import mmap
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from mailhost.conversation.command import Command, SyntaxProblem
@@ -11,11 +11,11 @@ from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN, FlagList, Literal
-from mailhost.message.structure import scan
+from mailhost.message.structure import Scanned, scan
 from mailhost.store import messages
 from mailhost.store.messages import Append as Put
 from mailhost.store.octets import BlobStore, Incoming
-from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, PreparedBlob, Structure
+from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, PreparedBlob
 
 SCANNED_AT_ONCE = 64 << 10
 """Octets that are taken apart in the loop's thread, in about half a millisecond."""
@@ -92,7 +92,7 @@ class _Content:
             await self._incoming.write(piece)
 
 
-def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Structure) -> NewMessage:
+def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Scanned) -> NewMessage:
     return NewMessage(
         MailboxKey(target.account, target.id),
         MessageId(fresh()),
@@ -115,21 +115,16 @@ async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: 
         raise
 
 
-async def structure_of(store: BlobStore, content: bytes | Path) -> Structure:
+async def structure_of(store: BlobStore, content: bytes | Path) -> Scanned:
     """What the scanner finds; of large messages in the files' threads."""
     if isinstance(content, bytes) and len(content) <= SCANNED_AT_ONCE:
-        return _scan(content)
-    return await store.in_thread(lambda: _scan(content) if isinstance(content, bytes) else _scan_file(content))
+        return scan(content)
+    return await store.in_thread(lambda: scan(content) if isinstance(content, bytes) else _scan_file(content))
 
 
-def _scan_file(path: Path) -> Structure:
+def _scan_file(path: Path) -> Scanned:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return _scan(content)
-
-
-def _scan(content: bytes | mmap.mmap) -> Structure:
-    scanned = scan(content)
-    return Structure(**{each.name: getattr(scanned, each.name) for each in fields(Structure)})
+        return scan(content)
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("APPEND", LOGGED_IN, parse, run, streams=True, rfc=3501)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.conversation.command import Command
+from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, MailboxId, Millis, now
 from mailhost.imap.commands.create import create, create_superiors, fresh_ids
@@ -47,6 +48,7 @@ def rename(tx: Transaction, account: AccountId, old: str, new: str, ids: Sequenc
     mailboxes.rename(tx, account, old, new)
 
 
+@long
 def empty_inbox(tx: Transaction, account: AccountId, _: str, new: str, ids: Sequence[MailboxId], at: Millis) -> None:
     """Raises `MailboxExists`, `MailboxNameInvalid`."""
     inbox = mailboxes.find(tx, account, INBOX)
