@@ -197,8 +197,8 @@ class _Fetching:
         self._add(b"{%d}\r\n%b" % (end - start, first))
         try:
             async for piece in pieces:
-                self._add(piece)
                 await self._flush()
+                self._add(piece)
         except OSError as fault:
             self.session.publish(FAULT, cause=f"FETCH: {fault!r}", data={"exception": fault})
             self.session.channel.abort()  # inside a literal there is no other way to say so
