@@ -59,6 +59,11 @@ def moment_of(identifier: int) -> Millis:
     return Millis((identifier >> (NODE_BITS + COUNTER_BITS)) + EPOCH_2026)
 
 
+def first_of(moment: Millis) -> int:
+    """The least identifier that can have been made at a moment: those made before are below it."""
+    return max(moment - EPOCH_2026, 0) << (NODE_BITS + COUNTER_BITS)
+
+
 _maker = IdMaker()
 
 

@@ -1,12 +1,16 @@
 """Blobs in the database: the rows of messages' octets, and which of them are dead."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, delete, insert, select
+from sqlalchemy import Row, Select, delete, insert, select, union_all
+from sqlalchemy import bindparam as bind
 
 from mailhost.database.hot import Hot
+from mailhost.database.marks import long, one_statement
 from mailhost.database.transaction import Transaction
+from mailhost.database.types import one_of
 from mailhost.ids import BlobId
 from mailhost.store.tables import blob, blob_chunk
 from mailhost.store.values import Codec, Place, PreparedBlob
@@ -16,6 +20,32 @@ CHUNK_OCTETS = 256 << 10
 COLUMNS = ("id", "sha256", "size", "stored_size", "codec", "place", "data")
 INSERT = Hot(insert(blob), *COLUMNS)
 INSERT_CHUNK = Hot(insert(blob_chunk), "blob_id", "seq", "data")
+ONE = select(blob).where(blob.c.id == bind("blob"))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some blobs, by the order of their making."""
+
+    above: BlobId
+    below: BlobId
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """What was found in a window, and the last blob of it (None: there are no more)."""
+
+    last: BlobId | None
+    ids: tuple[BlobId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many rows went, and which of them have files that are to go now."""
+
+    count: int
+    files: tuple[BlobId, ...]
 
 
 def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
@@ -29,13 +59,13 @@ def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
 
 def stored(tx: Transaction, ids: Sequence[BlobId]) -> dict[BlobId, PreparedBlob]:
     """The rows of some blobs; the octets of INLINE ones come with them."""
-    rows = tx.execute(select(blob).where(blob.c.id.in_(ids)))
-    return {
-        row.id: PreparedBlob(
-            row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data
-        )
-        for row in rows
-    }
+    return {row.id: _value(row) for row in tx.execute(select(blob).where(one_of(blob.c.id, ids)))}
+
+
+@one_statement
+def stored_one(tx: Transaction, id_: BlobId) -> PreparedBlob:
+    """`stored` for one blob, by a statement that is built once."""
+    return _value(tx.execute(ONE, {"blob": id_}).one())
 
 
 def chunk(tx: Transaction, id_: BlobId, seq: int) -> bytes:
@@ -47,22 +77,39 @@ def chunk(tx: Transaction, id_: BlobId, seq: int) -> bytes:
 
 def file_ids(tx: Transaction, ids: Sequence[BlobId]) -> set[BlobId]:
     """Which of these blobs have a row: a file without one is an orphan."""
-    return set(tx.execute(select(blob.c.id).where(blob.c.id.in_(ids))).scalars())
+    return set(tx.execute(select(blob.c.id).where(one_of(blob.c.id, ids))).scalars())
 
 
-def sweep(
-    tx: Transaction, in_use: Sequence[Select[Any] | CompoundSelect[Any]], below: BlobId, most: int
-) -> list[BlobId]:
-    """Delete up to `most` blobs made before `below` that no `Select` of `in_use` names; answers with those that are files."""
-    unused = (
-        select(blob.c.id, blob.c.place).where(blob.c.id < below, *(blob.c.id.not_in(ids) for ids in in_use)).limit(most)
-    )
-    dead = tx.execute(unused).all()
-    ids = [row.id for row in dead]
-    if ids:
-        tx.execute(delete(blob).where(blob.c.id.in_(ids)))
-        tx.execute(delete(blob_chunk).where(blob_chunk.c.blob_id.in_(ids)))
-    return [row.id for row in dead if row.place == Place.FILE]
+@long
+def unused(tx: Transaction, in_use: Sequence[Select[Any]], window: Window) -> Unused:
+    """The blobs of a window that no `Select` of `in_use` names."""
+    within = blob.c.id > window.above, blob.c.id < window.below
+    ids = list(tx.execute(select(blob.c.id).where(*within).order_by(blob.c.id).limit(window.most)).scalars())
+    if not ids:
+        return Unused(None, ())
+    return Unused(ids[-1], tuple(row.id for row in _dead(tx, in_use, ids)))
+
+
+@long
+def remove_unused(tx: Transaction, in_use: Sequence[Select[Any]], ids: Sequence[BlobId]) -> Removed:
+    """Delete those of some blobs that are unused still."""
+    dead = _dead(tx, in_use, ids)
+    gone = [row.id for row in dead]
+    tx.execute(delete(blob).where(one_of(blob.c.id, gone)))
+    tx.execute(delete(blob_chunk).where(one_of(blob_chunk.c.blob_id, gone)))
+    return Removed(len(gone), tuple(row.id for row in dead if row.place == Place.FILE))
+
+
+def _dead(tx: Transaction, in_use: Sequence[Select[Any]], ids: Sequence[BlobId]) -> Sequence[Row[Any]]:
+    """One statement asks all: on PostgreSQL another node may move a use from one table to another meanwhile."""
+    named = [each.subquery() for each in in_use]
+    used = union_all(*(select(each.c[0]).where(one_of(each.c[0], ids)) for each in named)).subquery()
+    unnamed = blob.c.id.not_in(select(used.c[0]))
+    return tx.execute(select(blob.c.id, blob.c.place).where(one_of(blob.c.id, ids), unnamed).order_by(blob.c.id)).all()
+
+
+def _value(row: Row[Any]) -> PreparedBlob:
+    return PreparedBlob(row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data)
 
 
 def _row(each: PreparedBlob) -> tuple[Any, ...]:

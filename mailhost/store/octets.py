@@ -77,7 +77,7 @@ class BlobStore:
                 yield piece
 
     async def blob_pieces(self, id_: BlobId, start: int, end: int) -> AsyncIterator[bytes]:
-        row = (await self._database.read(blobs.stored, [id_]))[id_]
+        row = await self._database.read(blobs.stored_one, id_)
         if row.place is Place.INLINE:
             yield self.expand(row)[start:end]
         elif row.place is Place.FILE:
@@ -95,6 +95,14 @@ class BlobStore:
     def path_of(self, id_: BlobId) -> Path:
         name = text_of(id_)
         return self.settings.folder / name[-2:] / name
+
+    def files_before(self, id_: BlobId) -> list[BlobId]:
+        """The files of blobs made before `id_`, whether or not they have a row. Walks the folder: for a thread."""
+        names = (path.name for path in self.settings.folder.glob("??/*"))
+        return sorted(found for name in names if (found := _id_of(name)) is not None and found < id_)
+
+    def remove_file(self, id_: BlobId) -> None:
+        self.path_of(id_).unlink(missing_ok=True)
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -182,6 +190,11 @@ class Incoming:
         assert self._file is not None
         self._file.close()
         self._store.path_of(self._id).unlink(missing_ok=True)
+
+
+def _id_of(name: str) -> BlobId | None:
+    """The blob whose file has this name; what we did not write is not ours to touch."""
+    return BlobId(int(name, 16)) if len(name) == 16 and set(name) <= set("0123456789abcdef") else None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """A table as small as can be, and operations on it that succeed, refuse or fail."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import insert, select, text
 
 from mailhost.database.errors import Refused
@@ -33,12 +35,12 @@ def add_and_fail(tx: Transaction, id_: int) -> int:
 
 
 @for_many
-def add_many(tx: Transaction, requests: list[int]) -> list[int | Refused]:
+def add_many(tx: Transaction, requests: Sequence[int]) -> list[int | Refused]:
     return [No() if each < 0 else add(tx, each) for each in requests]
 
 
 @for_many
-def add_many_or_fail(tx: Transaction, requests: list[int]) -> list[int | Refused]:
+def add_many_or_fail(tx: Transaction, requests: Sequence[int]) -> list[int | Refused]:
     for each in requests:
         add(tx, abs(each))
         if each < 0:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -11,9 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from mailhost.database import database as module
-from mailhost.database.batch import run_batch
+from mailhost.database.batch import Write, run_batch
 from mailhost.database.database import Database
-from mailhost.database.errors import CommitFailed, RunAgain
+from mailhost.database.errors import CommitFailed, Refused, RunAgain
+from mailhost.database.marks import ForMany
 from mailhost.database.transaction import Transaction
 from mailhost.users.tables import domain
 from tests.database.counting import Fault, No, add, add_and_fail, add_and_refuse, add_many, add_many_or_fail, ids, sql
@@ -100,12 +102,12 @@ async def test_a_hot_group_that_fails_is_run_one_by_one(database: Database) -> N
 
 
 async def test_a_refusal_raised_by_a_group_is_heard_by_one(database: Database) -> None:
-    def refuse(_: Transaction, requests: list[int]) -> list[Any]:
+    def refuse(_: Transaction, requests: Sequence[int]) -> list[int | Refused]:
         if 2 in requests:
             raise No
         return list(requests)
 
-    hot = module.ForMany(refuse)
+    hot = ForMany(refuse)
     one, two = await together(database.write(hot, 1), database.write(hot, 2))
     assert one == 1
     assert isinstance(two, No)
@@ -324,9 +326,9 @@ class Savepoints:
 def test_a_batch_pauses_before_each_piece() -> None:
     async def pieces() -> list[bool]:
         loop = asyncio.get_running_loop()
-        hot = module.ForMany(lambda _, requests: list(requests))
-        writes: list[Any] = [module.Write(hot, (number,), loop.create_future()) for number in range(100)]
-        writes.append(module.Write(lambda _: None, (), loop.create_future()))
+        hot: ForMany[int, int] = ForMany(lambda _, requests: list(requests))
+        writes: list[Any] = [Write(hot, (number,), loop.create_future()) for number in range(100)]
+        writes.append(Write(lambda _: None, (), loop.create_future()))
         return list(run_batch(cast("Transaction", Savepoints()), writes))
 
     assert asyncio.run(pieces()) == [False] * 4
