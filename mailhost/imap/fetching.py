@@ -6,14 +6,14 @@ ones a page at a time and large ones piece by piece. Never more than about half 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from mailhost.events.event import FAULT
 from mailhost.ids import BlobId, Uid
 from mailhost.imap.responses import DELETED, body_name
-from mailhost.imap.sections import can_use_cache, cut, extent
+from mailhost.imap.sections import asks_for_cached_fields, cut, extent
 from mailhost.imap.session import PAGE, IMAPSession
 from mailhost.imap.values import BodyItem, FetchItem, Item, Text
 from mailhost.message.dates import imap_date_time
@@ -28,6 +28,7 @@ PAGE_OF_BODIES = 50
 GROUP_OCTETS = 256 << 10
 """Messages whose octets are read together."""
 FLUSH_OCTETS = 64 << 10
+FIELDS = (Text.FIELDS, Text.FIELDS_NOT)
 TURN_SECONDS = 0.002
 MOST_HEADER_OCTETS = 512 << 10
 """Of a header in which fields are looked for."""
@@ -65,11 +66,22 @@ COLUMNS: Mapping[Item, Column] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """Octets to write for each message."""
+
+    item: BodyItem
+    name: bytes
+    """As the response names it, with the blank behind."""
+    cached: bool
+    """Whether the row has them, in most messages."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A FETCH, compiled."""
 
     items: tuple[Item, ...]
-    bodies: tuple[BodyItem, ...]
+    bodies: tuple[Body, ...]
     form: bytes
     """The items of one message, as a format of its row."""
     stored: bool
@@ -77,15 +89,25 @@ class Plan:
 
     def with_flags(self) -> "Plan":
         """FETCH of a body tells the flag that it sets."""
-        return self if Item.FLAGS in self.items else compiled((*self.items, Item.FLAGS, *self.bodies))
+        return (
+            self
+            if Item.FLAGS in self.items
+            else compiled((*self.items, Item.FLAGS, *(each.item for each in self.bodies)))
+        )
 
 
 @lru_cache(maxsize=256)
 def compiled(asked: tuple[FetchItem, ...]) -> Plan:
     items = tuple(dict.fromkeys(each for each in asked if isinstance(each, Item)))
-    bodies = tuple(each for each in asked if isinstance(each, BodyItem))
+    bodies = tuple(
+        Body(each, body_name(each) + b" ", asks_for_cached_fields(each.section))
+        for each in asked
+        if isinstance(each, BodyItem)
+    )
     form = b"* %d FETCH (" + b" ".join(COLUMNS[each].form for each in items)
-    return Plan(items, bodies, form, any(COLUMNS[each].stored for each in items), any(not each.peek for each in bodies))
+    return Plan(
+        items, bodies, form, any(COLUMNS[each].stored for each in items), any(not each.item.peek for each in bodies)
+    )
 
 
 async def fetch(session: IMAPSession, uids: Sequence[Uid], plan: Plan, told: frozenset[Uid] = frozenset()) -> None:
@@ -145,7 +167,7 @@ class _Fetching:
 
     async def _contents(self, group: Sequence[Located]) -> dict[BlobId, bytes]:
         """The octets of small messages, read together."""
-        if all(can_use_cache(each, item.section) for each in group for item in self.plan.bodies):
+        if all(body.cached for body in self.plan.bodies) and all(each.header_cache for each in group):
             return {}
         if sum(each.size for each in group) > GROUP_OCTETS:
             return {}
@@ -156,9 +178,9 @@ class _Fetching:
     async def _write_message(self, located: Located, row: bytes, content: bytes | None) -> None:
         blank = b" " if self._has_items(located) else b""
         self._add(row)
-        for item in self.plan.bodies:
-            self._add(blank + body_name(item) + b" ")
-            await self._write_body(located, item, content)
+        for body in self.plan.bodies:
+            self._add(blank + body.name)
+            await self._write_body(located, body, content)
             blank = b" "
         self._add(b")\r\n")
         if self.octets > FLUSH_OCTETS:
@@ -167,50 +189,47 @@ class _Fetching:
     def _has_items(self, located: Located) -> bool:
         return bool(self.plan.items) or located.uid in self.told
 
-    async def _write_body(self, located: Located, item: BodyItem, content: bytes | None) -> None:
-        found = extent(located, item.section)
+    async def _write_body(self, located: Located, body: Body, content: bytes | None) -> None:
+        section, partial = body.item.section, body.item.partial
+        found = extent(located, section)
         if found is None:
             self._add(b"NIL")
-        elif item.section.text in (Text.FIELDS, Text.FIELDS_NOT):
-            block = await self._fields(located, item, found, content)
-            start, end = cut(0, len(block), item.partial)
+        elif section.text in FIELDS:
+            block = await self._fields(located, body, found, content)
+            start, end = cut(0, len(block), partial)
             self._add(b"{%d}\r\n%b" % (end - start, block[start:end]))
+        elif content is not None:
+            octets = _slice(located, content, *cut(*found, partial))
+            self._add(b"{%d}\r\n%b" % (len(octets), octets))
         else:
-            await self._write_octets(located, cut(*found, item.partial), content)
+            await self._write_pieces(located, *cut(*found, partial))
 
-    async def _fields(self, located: Located, item: BodyItem, found: tuple[int, int], content: bytes | None) -> bytes:
-        section = item.section
-        if can_use_cache(located, section):
+    async def _fields(self, located: Located, body: Body, found: tuple[int, int], content: bytes | None) -> bytes:
+        section = body.item.section
+        start, end = found[0], min(found[1], found[0] + MOST_HEADER_OCTETS)
+        if body.cached and located.header_cache:
             block = located.prefix + located.header_cache
+        elif content is not None:
+            block = _slice(located, content, start, end)
         else:
-            start, end = found[0], min(found[1], found[0] + MOST_HEADER_OCTETS)
-            block = b"".join([piece async for piece in self._pieces(located, start, end, content)])
+            block = b"".join([piece async for piece in self.session.services.blobs.pieces(located, start, end)])
         return select_fields(block, section.fields, exclude=section.text is Text.FIELDS_NOT)
 
-    async def _write_octets(self, located: Located, found: tuple[int, int], content: bytes | None) -> None:
-        start, end = found
+    async def _write_pieces(self, located: Located, start: int, end: int) -> None:
         if start >= end:
             self._add(b"{0}\r\n")
             return
-        pieces = self._pieces(located, start, end, content)
+        pieces = self.session.services.blobs.pieces(located, start, end)
         first = await anext(pieces)  # a file that is missing is found before a literal is begun
         self._add(b"{%d}\r\n%b" % (end - start, first))
         try:
             async for piece in pieces:
-                self._add(piece)
                 await self._flush()
+                self._add(piece)
         except OSError as fault:
             self.session.publish(FAULT, cause=f"FETCH: {fault!r}", data={"exception": fault})
             self.session.channel.abort()  # inside a literal there is no other way to say so
             raise ChannelError("a blob could not be read to its end") from fault
-
-    async def _pieces(self, located: Located, start: int, end: int, content: bytes | None) -> AsyncIterator[bytes]:
-        if content is None:
-            async for piece in self.session.services.blobs.pieces(located, start, end):
-                yield piece
-        else:
-            ahead = len(located.prefix)
-            yield located.prefix[start:end] + content[max(start - ahead, 0) : max(end - ahead, 0)]
 
     # Writing.
 
@@ -226,6 +245,14 @@ class _Fetching:
         if time.perf_counter() - self.turn > TURN_SECONDS:
             await asyncio.sleep(0)
             self.turn = time.perf_counter()
+
+
+def _slice(located: Located, content: bytes, start: int, end: int) -> bytes:
+    """Octets of a message as served, of which the blob is in memory."""
+    ahead = len(located.prefix)
+    if not ahead:
+        return content[start:end]
+    return located.prefix[start:end] + content[max(start - ahead, 0) : max(end - ahead, 0)]
 
 
 def _groups(located: Sequence[Located]) -> Iterator[list[Located]]:

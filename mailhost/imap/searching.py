@@ -38,6 +38,7 @@ from mailhost.store.values import Located, SystemFlag
 
 TURN_SECONDS = 0.002
 MOST_HEADER_OCTETS = 256 << 10
+PAGE_OF_ARRAYS = 2000
 READ_WHOLE_OCTETS = 256 << 10
 MOST_PART_OCTETS = 4 << 20
 MOST_TEXT_OCTETS = 16 << 20
@@ -92,7 +93,7 @@ async def search(session: IMAPSession, wanted: All) -> list[Candidate]:
     """The messages that the client knows of and for which every key holds, ascending."""
     search = _Search(session)
     flat = _flat(wanted)
-    found = search.known([key for key in flat if isinstance(key, Flagged)])
+    found = await search.known([key for key in flat if isinstance(key, Flagged)])
     for step in Step:
         keys = [key for key in flat if step_of(key) is step and not isinstance(key, Flagged)]
         if keys and found:
@@ -110,22 +111,25 @@ class _Search:
     session: IMAPSession
     turn: float = field(default_factory=time.perf_counter)
 
-    def known(self, flagged: Sequence[Flagged]) -> list[Candidate]:
+    async def known(self, flagged: Sequence[Flagged]) -> list[Candidate]:
         """What the client knows of, by flags: most searches ask for UNSEEN, and flags are one array."""
         mask = value = 0
         for each in flagged:
             if (value ^ each.value) & mask & each.mask:  # SEEN UNSEEN
                 return []
             mask, value = mask | each.mask, value | each.value
-        view = self.session.selected.view
-        uids = view.uids(MessageSet(((1, view.exists),))) if view.exists else []
-        flags = view.flags_of(uids, SystemFlag.DELETED)
-        recent = view.recent_from
-        return [
-            Candidate(uid, number, flag, uid >= recent)
-            for number, (uid, flag) in enumerate(zip(uids, flags, strict=True), 1)
-            if flag & mask == value
-        ]
+        view, found = self.session.selected.view, list[Candidate]()
+        exists, recent = view.exists, view.recent_from
+        for first in range(1, exists + 1, PAGE_OF_ARRAYS):
+            uids = view.uids(MessageSet(((first, min(first + PAGE_OF_ARRAYS - 1, exists)),)))
+            flags = view.flags_of(uids, SystemFlag.DELETED)
+            found += [
+                Candidate(uid, number, flag, uid >= recent)
+                for number, (uid, flag) in enumerate(zip(uids, flags, strict=True), first)
+                if flag & mask == value
+            ]
+            await self._breathe()
+        return found
 
     async def filtered(self, found: Sequence[Candidate], step: Step, checks: Sequence[Check]) -> list[Candidate]:
         left: list[Candidate] = []

@@ -51,11 +51,10 @@ def cut(start: int, end: int, partial: tuple[int, int] | None) -> Extent:
     return min(start + first, end), min(start + first + most, end)
 
 
-def can_use_cache(located: Located, section: Section) -> bool:
+def asks_for_cached_fields(section: Section) -> bool:
     """Whether the fields asked for are among those kept in the row: no blob is read then."""
     return (
         section.text is Text.FIELDS
         and not section.part
-        and bool(located.header_cache)
         and all(name.lower() in CACHED_FIELDS for name in section.fields)
     )
