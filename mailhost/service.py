@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 from mailhost.administration.opening import blob_store, connect
-from mailhost.config.settings import POP3, SMTP, Config, Listener
+from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.database import Database
 from mailhost.database.hints import Kind
@@ -18,13 +18,14 @@ from mailhost.delivery.directory import Directory
 from mailhost.events.event import FAULT, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.ids import MailboxId, ModSeq
+from mailhost.imap.factory import IMAP4Factory
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
 from mailhost.transport import reactor
-from mailhost.transport.connection import ConversationFactory
+from mailhost.transport.connection import ConversationFactory, Listening
 from mailhost.transport.limits import ConnectionLimit
 from mailhost.transport.listening import listen
 from mailhost.transport.tls import ServerTLS
@@ -70,17 +71,14 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
     """Three protocol factories, a listener each or several."""
     for name, listener in config.listeners.items():
         own = replace(services, limits=limits(config, listener))
-        common: dict[str, Any] = {
-            "listener": name,
-            "tls": tls,
-            "implicit_tls": name in IMPLICIT_TLS,
-            "timeout": listener.command_timeout,
-            "limit": ConnectionLimit(listener.most_connections, listener.most_per_address),
-        }
-        if isinstance(listener, POP3):
-            yield name, POP3Factory(own, **common)
-        elif isinstance(listener, SMTP):
-            yield name, SMTPFactory(own, smtp_settings(config, listener, submission=name != "smtp"), **common)
+        limit = ConnectionLimit(listener.most_connections, listener.most_per_address)
+        listening = Listening(name, tls, name in IMPLICIT_TLS, listener.command_timeout, limit)
+        if isinstance(listener, SMTP):
+            yield name, SMTPFactory(own, listening, smtp_settings(config, listener, submission=name != "smtp"))
+        elif isinstance(listener, POP3):
+            yield name, POP3Factory(own, listening)
+        elif isinstance(listener, IMAP):
+            yield name, IMAP4Factory(own, listening)
 
 
 async def open_services(config: Config, events: Events, stack: AsyncExitStack) -> Services:

@@ -5,7 +5,7 @@ It opens the same database as a running server, which hears of the change by a h
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -38,13 +38,16 @@ async def list_accounts(config: Config) -> list[Any]:
 
 async def welcome(config: Config, addresses: Iterable[str], message: str) -> None:
     """Deliver a first message to each address, by the way that every message takes."""
-    from mailhost.administration import accounts
     from mailhost.administration.opening import blob_store, open_database
+    from mailhost.delivery.local import deliver_notice
+    from mailhost.message.address import parse_address
 
     async with open_database(config) as database:
-        with closing(blob_store(config, database)) as blobs:
-            for address in addresses:
-                await accounts.welcome(database, config, blobs, address, message)
+        blobs = blob_store(config, database)
+        for address in addresses:
+            to = parse_address(address.encode())
+            await deliver_notice(database, blobs, config.server.host, to, "Welcome to mailhost", message)
+        blobs.close()
 
 
 async def add_domain(config: Config, name: str) -> None:

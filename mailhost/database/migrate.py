@@ -66,7 +66,8 @@ def _write_lock(path: Path) -> Iterator[None]:
 def _prepare_file(path: Path) -> None:
     """What must be set before the first table: pages that can be given back, and the write-ahead log."""
     with closing(_autocommitting(path)) as driver:
-        driver.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        if driver.execute("PRAGMA page_count").fetchone()[0] == 0:
+            driver.execute("PRAGMA auto_vacuum=INCREMENTAL")
         driver.execute("PRAGMA journal_mode=WAL")
     path.chmod(0o600)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -46,17 +46,19 @@ class PostgreSQLEngine:
 
     def __init__(self, url: str, limits: PostgreSQLLimits | None = None) -> None:
         self._limits = limits or PostgreSQLLimits()
+        connect = {
+            "server_settings": _server_settings(self._limits),
+            "timeout": self._limits.connect.total_seconds(),
+            "command_timeout": self._limits.long_statement.total_seconds() + ANSWER_SECONDS,
+        }
         self._pool: AsyncEngine = create_async_engine(
             url,
-            pool_size=self._limits.readers + 1,
+            pool_size=self._limits.readers,
             max_overflow=0,
             pool_timeout=self._limits.statement.total_seconds(),
-            connect_args={
-                "server_settings": _server_settings(self._limits),
-                "timeout": self._limits.connect.total_seconds(),
-                "command_timeout": self._limits.long_statement.total_seconds() + ANSWER_SECONDS,
-            },
+            connect_args=connect,
         )
+        self._writers: AsyncEngine = create_async_engine(url, poolclass=NullPool, connect_args=connect)
         self._writer: AsyncConnection | None = None
 
     async def open(self) -> None:
@@ -124,7 +126,7 @@ class PostgreSQLEngine:
                 if not _is_lost(error):
                     raise
                 await self._drop()  # it died while nobody wrote: nothing was begun on it
-        self._writer = await self._pool.connect()
+        self._writer = await self._writers.connect()  # a fresh one: in a pool others may have died too
         return await _number(self._writer), self._writer
 
     async def _was_committed(self, number: str) -> bool:

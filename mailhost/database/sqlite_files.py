@@ -25,7 +25,6 @@ TROUBLE = {
 """Of the database, not of the operation: disk full, input/output, locked."""
 
 WRITER = (
-    "auto_vacuum=INCREMENTAL",  # takes effect before the first table only
     "journal_mode=WAL",
     "synchronous=FULL",
     "wal_autocheckpoint=0",

@@ -1,7 +1,7 @@
 """The one MetaData, column types that mean the same on both engines, and sets of numbers as one bound value."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -12,9 +12,9 @@ from sqlalchemy import (
     MetaData,
     Subquery,
     Text,
-    bindparam,
     cast,
     false,
+    literal,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -68,23 +68,6 @@ def _json_item_postgresql(element: Any, compiler: SQLCompiler, **keywords: Any) 
     return f"({compiler.process(value, **keywords)} ->> {compiler.process(place, **keywords)})"
 
 
-class Among:
-    """A statement about rows whose `column` is among some ascending numbers, in both its forms, built once.
-
-    `tx.execute(*STATEMENT(numbers, other="value"))` runs it. To build a statement takes longer than to run it.
-    """
-
-    def __init__(self, statement: Any, column: ColumnElement[Any]) -> None:
-        each = json_each(bindparam("numbers", type_=Text)).table_valued("value")
-        self._range = statement.where(column.between(bindparam("first"), bindparam("last")))
-        self._list = statement.where(column.in_(select(_number(each.c.value))))
-
-    def __call__(self, numbers: Sequence[int], **others: object) -> tuple[Any, dict[str, object]]:
-        if len(numbers) > 0 and numbers[-1] - numbers[0] + 1 == len(numbers):
-            return self._range, {"first": numbers[0], "last": numbers[-1], **others}
-        return self._list, {"numbers": json.dumps(list(numbers)), **others}
-
-
 def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[bool]:
     """Rows whose `column` is among `numbers`, any number of them.
 
@@ -99,13 +82,22 @@ def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[
     return column.in_(select(_number(each.c.value)))
 
 
-def pairs(numbers: Sequence[tuple[int, int]]) -> Subquery:
+def pairs_text(numbers: Iterable[tuple[int, int]]) -> str:
+    """Pairs as the JSON that `pair_rows` reads."""
+    return json.dumps(sorted(set(numbers)))
+
+
+def pair_rows(text: ColumnElement[Any]) -> Subquery:
     """Pairs as rows of `first` and `second`, to join with: each pair is looked up, not every first with every second."""
-    each = json_each(json.dumps(sorted(set(numbers)))).table_valued("value")
+    each = json_each(text).table_valued("value")
     return select(
         cast(json_item(each.c.value, 0), BigInteger).label("first"),
         cast(json_item(each.c.value, 1), BigInteger).label("second"),
     ).subquery()
+
+
+def pairs(numbers: Iterable[tuple[int, int]]) -> Subquery:
+    return pair_rows(literal(pairs_text(numbers), Text))
 
 
 def _number(value: ColumnElement[Any]) -> ColumnElement[int]:

@@ -1,14 +1,16 @@
 """Blobs in the database: the rows of messages' octets, and which of them are dead."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, Select, delete, insert, select
+from sqlalchemy import Row, Select, delete, insert, select, union_all
 from sqlalchemy import bindparam as bind
 
 from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
+from mailhost.database.types import one_of
 from mailhost.ids import BlobId
 from mailhost.store.tables import blob, blob_chunk
 from mailhost.store.values import Codec, Place, PreparedBlob
@@ -19,6 +21,24 @@ COLUMNS = ("id", "sha256", "size", "stored_size", "codec", "place", "data")
 INSERT = Hot(insert(blob), *COLUMNS)
 INSERT_CHUNK = Hot(insert(blob_chunk), "blob_id", "seq", "data")
 ONE = select(blob).where(blob.c.id == bind("blob"))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some blobs, by the order of their making."""
+
+    above: BlobId
+    below: BlobId
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How far a sweep has come (None: to the end), how many blobs went, and which of them are files still."""
+
+    last: BlobId | None
+    count: int
+    files: tuple[BlobId, ...]
 
 
 def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
@@ -32,7 +52,7 @@ def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
 
 def stored(tx: Transaction, ids: Sequence[BlobId]) -> dict[BlobId, PreparedBlob]:
     """The rows of some blobs; the octets of INLINE ones come with them."""
-    return {row.id: _value(row) for row in tx.execute(select(blob).where(blob.c.id.in_(ids)))}
+    return {row.id: _value(row) for row in tx.execute(select(blob).where(one_of(blob.c.id, ids)))}
 
 
 @one_statement
@@ -50,22 +70,33 @@ def chunk(tx: Transaction, id_: BlobId, seq: int) -> bytes:
 
 def file_ids(tx: Transaction, ids: Sequence[BlobId]) -> set[BlobId]:
     """Which of these blobs have a row: a file without one is an orphan."""
-    return set(tx.execute(select(blob.c.id).where(blob.c.id.in_(ids))).scalars())
+    return set(tx.execute(select(blob.c.id).where(one_of(blob.c.id, ids))).scalars())
 
 
-def sweep(
-    tx: Transaction, in_use: Sequence[Select[Any] | CompoundSelect[Any]], below: BlobId, most: int
-) -> list[BlobId]:
-    """Delete up to `most` blobs made before `below` that no `Select` of `in_use` names; answers with those that are files."""
-    unused = (
-        select(blob.c.id, blob.c.place).where(blob.c.id < below, *(blob.c.id.not_in(ids) for ids in in_use)).limit(most)
+def sweep(tx: Transaction, in_use: Sequence[Select[Any]], window: Window) -> Swept:
+    """Delete the blobs of a window that no `Select` of `in_use` names.
+
+    One statement asks them all: on PostgreSQL another node may move a use from one table to another meanwhile.
+    """
+    ids = list(
+        tx.execute(
+            select(blob.c.id)
+            .where(blob.c.id > window.above, blob.c.id < window.below)
+            .order_by(blob.c.id)
+            .limit(window.most)
+        ).scalars()
     )
-    dead = tx.execute(unused).all()
-    ids = [row.id for row in dead]
-    if ids:
-        tx.execute(delete(blob).where(blob.c.id.in_(ids)))
-        tx.execute(delete(blob_chunk).where(blob_chunk.c.blob_id.in_(ids)))
-    return [row.id for row in dead if row.place == Place.FILE]
+    if not ids:
+        return Swept(None, 0, ())
+    named = [each.subquery() for each in in_use]
+    used = union_all(*(select(each.c[0]).where(one_of(each.c[0], ids)) for each in named)).subquery()
+    dead = tx.execute(
+        select(blob.c.id, blob.c.place).where(one_of(blob.c.id, ids), blob.c.id.not_in(select(used.c[0])))
+    ).all()
+    gone = [row.id for row in dead]
+    tx.execute(delete(blob).where(one_of(blob.c.id, gone)))
+    tx.execute(delete(blob_chunk).where(one_of(blob_chunk.c.blob_id, gone)))
+    return Swept(ids[-1], len(gone), tuple(row.id for row in dead if row.place == Place.FILE))
 
 
 def _value(row: Row[Any]) -> PreparedBlob:

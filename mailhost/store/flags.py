@@ -60,9 +60,10 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
     if start is None:
         return MailboxMissing()
     try:
-        keep, put = masks(request.action, Flags(request.flags | bits_for(tx, key, request.keywords)))
+        asked = bits_for(tx, key, request.keywords, learn=request.action is not FlagAction.REMOVE)
     except TooManyKeywords as refusal:
         return refusal
+    keep, put = masks(request.action, Flags(request.flags | asked))
     before = _read(tx, key, request.uids)
     after = {uid: Flags(flags & keep | put) for uid, flags in before.items()}
     if before == after:
@@ -72,7 +73,7 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
     tx.execute(
         update(mailbox_message)
         .where(*_these(key, changed))
-        .values(flags=mailbox_message.c.flags.op("&")(keep).op("|")(put), mod_seq=mod_seq)
+        .values(flags=mailbox_message.c.flags.bitwise_and(keep).bitwise_or(put), mod_seq=mod_seq)
     )
     unseen = sum(_unseen(flags) for flags in after.values()) - sum(_unseen(flags) for flags in before.values())
     mailboxes.move_counters(tx, [(key, Counters(0, 1, 0, unseen, 0))])
@@ -89,29 +90,29 @@ def masks(action: FlagAction, flags: Flags) -> tuple[int, int]:
         case FlagAction.ADD:
             return ALL_FLAGS, flags
         case FlagAction.REMOVE:
-            return ALL_FLAGS & ~flags, 0
+            return ALL_FLAGS & ~int(flags), 0  # ~ of an IntFlag would drop the keywords
 
 
-def bits_for(tx: Transaction, key: MailboxKey, names: Sequence[str]) -> Flags:
+def bits_for(tx: Transaction, key: MailboxKey, names: Sequence[str], learn: bool = True) -> Flags:
     """The bits of some keywords, which the mailbox learns where it does not know them (RFC 3501 section 2.3.2).
 
-    Raises `TooManyKeywords`. Keywords are compared without regard to case, and kept as first written.
+    Raises `TooManyKeywords`, and then has learnt none. Keywords are compared without regard to case, and kept as first written.
     """
     if not names:
         return Flags(0)
     known = {name.lower(): bit for name, bit in mailboxes.keywords(tx, key).items()}
+    new = {name.lower(): name for name in reversed(names) if name.lower() not in known} if learn else {}
+    if len(known) + len(new) > KEYWORDS:
+        raise TooManyKeywords
+    for lower, name in reversed(new.items()):
+        known[lower] = _learn(tx, key, name, FIRST_KEYWORD_BIT + len(known))
     bits = 0
     for name in names:
-        if name.lower() not in known:
-            known[name.lower()] = _learn(tx, key, name, len(known))
-        bits |= known[name.lower()]
+        bits |= known.get(name.lower(), 0)
     return Flags(bits)
 
 
-def _learn(tx: Transaction, key: MailboxKey, name: str, taken: int) -> Flags:
-    if taken >= KEYWORDS:
-        raise TooManyKeywords
-    bit = FIRST_KEYWORD_BIT + taken
+def _learn(tx: Transaction, key: MailboxKey, name: str, bit: int) -> Flags:
     tx.execute(insert(keyword).values(account_id=key.account, mailbox_id=key.id, bit=bit, name=name))
     return Flags(1 << bit)
 

@@ -10,13 +10,18 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from datetime import timedelta
+from itertools import compress
+from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import Select, Table, select
 
 from mailhost.database.database import Database
-from mailhost.database.marks import long
+from mailhost.database.errors import CommitFailed
+from mailhost.database.hints import Hints, Kind
+from mailhost.database.marks import LONG_ROWS, long
 from mailhost.database.transaction import Transaction
 from mailhost.ids import MailboxId, ModSeq, Uid
 from mailhost.store import mailboxes
@@ -29,7 +34,9 @@ HISTORY = 1000
 """Flag changes an index remembers; a view that lags further looks through the mod-sequences."""
 KEPT = 64
 """Indexes kept after their last session left."""
-
+FEW = 8
+"""Expunges that are taken out one by one; for more the arrays are made anew."""
+CHECK_EVERY = timedelta(seconds=30)
 
 Row: TypeAlias = tuple[Uid, Flags, ModSeq]
 
@@ -85,28 +92,34 @@ def load_small(tx: Transaction, key: MailboxKey) -> Snapshot:
     return load(tx, key)
 
 
-def difference(tx: Transaction, key: MailboxKey, since: ModSeq) -> Difference:
-    """What changed after `since`. Raises `MailboxMissing`."""
-    found = mailboxes.get(tx, key)
-    here = (
-        mailbox_message.c.account_id == key.account,
-        mailbox_message.c.mailbox_id == key.id,
-        mailbox_message.c.mod_seq > since,
-    )
-    rows = tx.execute(
-        select(mailbox_message.c.uid, mailbox_message.c.flags, mailbox_message.c.mod_seq)
-        .where(*here)
-        .order_by(mailbox_message.c.uid)
-    )
-    gone = (
-        expunged_message.c.account_id == key.account,
-        expunged_message.c.mailbox_id == key.id,
-        expunged_message.c.mod_seq > since,
-    )
-    expunged = tx.execute(select(expunged_message.c.uid).where(*gone).order_by(expunged_message.c.uid))
-    return Difference(
-        found.highest_mod_seq, tuple((row.uid, row.flags, row.mod_seq) for row in rows), tuple(expunged.scalars())
-    )
+def difference(tx: Transaction, key: MailboxKey, since: ModSeq) -> Difference | None:
+    """What changed after `since`; None if it is so much that `long_difference` must read it. Raises `MailboxMissing`."""
+    return _difference(tx, key, since, LONG_ROWS)
+
+
+@long
+def long_difference(tx: Transaction, key: MailboxKey, since: ModSeq) -> Difference:
+    """What changed after `since`, however much. Raises `MailboxMissing`."""
+    found = _difference(tx, key, since, None)
+    assert found is not None
+    return found
+
+
+def _difference(tx: Transaction, key: MailboxKey, since: ModSeq, most: int | None) -> Difference | None:
+    version = mailboxes.get(tx, key).highest_mod_seq
+    if version <= since:
+        return Difference(version, (), ())
+    limit = None if most is None else most + 1
+    rows = tx.execute(_changed(mailbox_message, ("uid", "flags", "mod_seq"), key, since).limit(limit)).all()
+    expunged = tx.execute(_changed(expunged_message, ("uid",), key, since).limit(limit)).scalars().all()
+    if most is not None and len(rows) + len(expunged) > most:
+        return None
+    return Difference(version, tuple((row.uid, row.flags, row.mod_seq) for row in rows), tuple(expunged))
+
+
+def _changed(table: Table, columns: Sequence[str], key: MailboxKey, since: ModSeq) -> Select[Any]:
+    here = table.c.account_id == key.account, table.c.mailbox_id == key.id
+    return select(*(table.c[name] for name in columns)).where(*here, table.c.mod_seq > since).order_by(table.c.uid)
 
 
 class MailboxIndex:
@@ -200,12 +213,21 @@ class MailboxIndex:
             self.mod_seqs.append(mod_seq)
 
     def _flag(self, rows: Iterable[Row]) -> None:
+        """Ascending, as changes and differences are: a run of neighbours needs one search."""
+        expected = 0
         for uid, flags, mod_seq in rows:
-            place = self.place(uid)
+            place: int | None = expected
+            if expected >= len(self.uids) or self.uids[expected] != uid:
+                place = self.place(uid)
             if place is not None:
                 self.flags[place], self.mod_seqs[place] = flags, mod_seq
+                expected = place + 1
 
     def _remember(self, version: ModSeq, uids: tuple[Uid, ...]) -> None:
+        if len(uids) > HISTORY:  # too much to remember: the mod-sequences tell it
+            self._history.clear()
+            self._behind = version
+            return
         if len(self._history) == HISTORY:
             self._behind = self._history[0][0]
         self._history.append((version, uids))
@@ -213,19 +235,21 @@ class MailboxIndex:
     def _expunge(self, uids: Sequence[Uid]) -> None:
         if not uids:
             return
-        gone = set(uids)
-        kept = [place for place, uid in enumerate(self.uids) if uid not in gone] if len(gone) > 8 else None
-        for name in ("flags", "mod_seqs", "uids"):
-            values = getattr(self, name)
-            if kept is not None:
-                setattr(self, name, array(values.typecode, (values[place] for place in kept)))
-        if kept is None:
+        if len(uids) > FEW:
+            self._keep_others(set(uids))
+        else:
             for uid in uids:
                 place = self.place(uid)
                 if place is not None:
                     del self.uids[place], self.flags[place], self.mod_seqs[place]
         for watcher in self.watchers:
             watcher.messages_expunged(uids)
+
+    def _keep_others(self, gone: set[Uid]) -> None:
+        """Each array made anew, in its place: sessions hold on to them."""
+        kept = [uid not in gone for uid in self.uids]
+        for values in (self.uids, self.flags, self.mod_seqs):
+            values[:] = array(values.typecode, compress(values, kept))
 
 
 class Indexes:
@@ -236,19 +260,22 @@ class Indexes:
         self._indexes: dict[MailboxId, MailboxIndex] = {}
         self._opening: dict[MailboxId, asyncio.Task[MailboxIndex]] = {}
         self._refreshing: dict[MailboxId, asyncio.Task[None]] = {}
+        self._wanted: dict[MailboxId, ModSeq] = {}
         database.subscribe(self.published)
 
     async def open(self, mailbox: Mailbox, watcher: Watcher) -> MailboxIndex:
         """The index of a mailbox, watched from now on. Raises `MailboxMissing`."""
-        index = self._indexes.get(mailbox.id)
-        if index is None:
-            index = await self._load(mailbox)
-        else:
-            await self.refresh(index)
-        if index.gone:
-            raise MailboxMissing
-        index.watchers.append(watcher)
-        return index
+        while True:
+            index = self._indexes.get(mailbox.id)
+            if index is None:
+                index = await self._load(mailbox)
+            else:
+                await self.refresh(index)
+            if index.gone:
+                raise MailboxMissing
+            if self._indexes.get(mailbox.id) is index:  # else it was dropped as idle while we waited
+                index.watchers.append(watcher)
+                return index
 
     def close(self, index: MailboxIndex, watcher: Watcher) -> None:
         if watcher in index.watchers:
@@ -265,7 +292,7 @@ class Indexes:
                 index = self._indexes.get(change.mailbox.id)
                 if index is not None:
                     if not index.apply(change):
-                        self._refresh_soon(index)
+                        self._refresh_soon(index, change.after)
                     touched[change.mailbox.id] = index
             elif isinstance(change, Removed):
                 removed = self._indexes.pop(change.mailbox.id, None)
@@ -274,11 +301,26 @@ class Indexes:
         for index in touched.values():
             index.tell()
 
+    def listen(self, hints: Hints, every: timedelta = CHECK_EVERY) -> "asyncio.Task[None]":
+        """Follow what other processes commit. The task is the caller's to watch and to cancel."""
+        look = asyncio.Event()
+        hints.subscribe(Kind.MAILBOX, lambda hint: self.hinted(MailboxId(hint.id), ModSeq(hint.version)))
+        hints.subscribe(Kind.ANYTHING, lambda _: look.set())
+        return asyncio.create_task(self._check_again_and_again(look, every), name="index check")
+
+    async def _check_again_and_again(self, look: asyncio.Event, every: timedelta) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(look.wait(), every.total_seconds())
+            look.clear()
+            with suppress(CommitFailed):  # the database cannot be asked now: the next time
+                await self.check()
+
     def hinted(self, mailbox: MailboxId, version: ModSeq) -> None:
         """Another process changed a mailbox: look, if it is open here and older."""
         index = self._indexes.get(mailbox)
         if index is not None and index.version < version:
-            self._refresh_soon(index)
+            self._refresh_soon(index, version)
 
     async def check(self) -> None:
         """Compare every open index with the database: a lost hint costs no more than the time between two checks."""
@@ -288,14 +330,19 @@ class Indexes:
             index = self._indexes.get(key.id)
             if index is not None and index.version < now.get(key.id, ModSeq(1 << 62)):
                 await self.refresh(index)
-                index.tell()
+                if not index.gone:
+                    index.tell()
 
     async def refresh(self, index: MailboxIndex) -> None:
         """Read what the index has missed, if anything."""
         try:
-            index.catch_up(await self._database.read(difference, index.key, index.version))
+            missed = await self._database.read(difference, index.key, index.version)
+            if missed is None:
+                missed = await self._database.read(long_difference, index.key, index.version)
+            index.catch_up(missed)
         except MailboxMissing:
-            self._indexes.pop(index.key.id, None)
+            if self._indexes.get(index.key.id) is index:
+                del self._indexes[index.key.id]
             index.remove()
 
     async def _load(self, mailbox: Mailbox) -> MailboxIndex:
@@ -304,22 +351,33 @@ class Indexes:
         if task is None:
             task = asyncio.create_task(self._read(mailbox))
             self._opening[mailbox.id] = task
-            task.add_done_callback(lambda _: self._opening.pop(mailbox.id, None))
+            task.add_done_callback(lambda done: self._opened(mailbox.id, done))
         return await asyncio.shield(task)
 
+    def _opened(self, mailbox: MailboxId, task: "asyncio.Task[MailboxIndex]") -> None:
+        del self._opening[mailbox]
+        if not task.cancelled():
+            task.exception()  # those who wait have it; whoever went away does not want it
+
     async def _read(self, mailbox: Mailbox) -> MailboxIndex:
-        read = load if mailbox.messages > HISTORY else load_small
+        read = load if mailbox.messages > LONG_ROWS else load_small
         index = MailboxIndex(await self._database.read(read, MailboxKey(mailbox.account, mailbox.id)))
         self._indexes[mailbox.id] = index
         await self.refresh(index)  # what was committed while it was read in a thread
         return index
 
-    def _refresh_soon(self, index: MailboxIndex) -> None:
-        if index.key.id not in self._refreshing:
+    def _refresh_soon(self, index: MailboxIndex, version: ModSeq) -> None:
+        """At least up to `version`: what is read already may have begun before that was committed."""
+        id_ = index.key.id
+        self._wanted[id_] = max(version, self._wanted.get(id_, version))
+        if id_ not in self._refreshing:
             task = asyncio.create_task(self._refresh_and_tell(index))
-            self._refreshing[index.key.id] = task
-            task.add_done_callback(lambda _: self._refreshing.pop(index.key.id, None))
+            self._refreshing[id_] = task
+            task.add_done_callback(lambda _: self._refreshing.pop(id_, None))
 
     async def _refresh_and_tell(self, index: MailboxIndex) -> None:
-        await self.refresh(index)
-        index.tell()
+        with suppress(CommitFailed):  # the check comes again
+            while index.version < self._wanted.pop(index.key.id, ModSeq(0)) and not index.gone:
+                await self.refresh(index)
+        if not index.gone:
+            index.tell()

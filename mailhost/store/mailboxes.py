@@ -4,15 +4,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Subquery, delete, func, insert, select, update
 from sqlalchemy import bindparam as bind
+from sqlalchemy.exc import IntegrityError
 
 from mailhost.database.hot import Hot
-from mailhost.database.marks import one_statement
+from mailhost.database.marks import long, one_statement
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import Among
+from mailhost.database.types import pair_rows, pairs, pairs_text
 from mailhost.ids import AccountId, MailboxId, Millis, ModSeq, Uid, UidValidity
-from mailhost.store.changes import Removed
+from mailhost.store.changes import Expunged, Removed
 from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
 from mailhost.store.tables import expunged_message, keyword, mailbox, mailbox_message
 from mailhost.store.values import Flags, Mailbox, MailboxKey, SpecialUse
@@ -75,22 +76,27 @@ MOVE = Hot(
 
 FIND = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.name == bind("name"))
 GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id"))
-LOCK = Among(
-    select(*(mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")))
+_LOCKED = [mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")]
+LOCK_ONE = select(*_LOCKED).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id")).with_for_update()
+_WANTED = pair_rows(bind("pairs"))
+LOCK = (
+    select(*_LOCKED)
+    .join_from(_WANTED, mailbox, (mailbox.c.account_id == _WANTED.c.first) & (mailbox.c.id == _WANTED.c.second))
     .order_by(mailbox.c.id)
-    .with_for_update(),
-    mailbox.c.id,
+    .with_for_update(of=mailbox)
 )
 
 
 def lock(tx: Transaction, keys: Collection[MailboxKey]) -> dict[MailboxId, Locked]:
     """Take the rows of some mailboxes by ascending id, so that two nodes never wait for each other. Missing ones are left out."""
-    keys_of = {key.id: key for key in keys}
-    rows = tx.execute(*LOCK(sorted(keys_of))).all()
+    if len(keys) == 1:
+        key = next(iter(keys))
+        rows = tx.execute(LOCK_ONE, {"account": key.account, "id": key.id}).all()
+    else:
+        rows = tx.execute(LOCK, {"pairs": pairs_text([(key.account, key.id) for key in keys])}).all()
     return {
-        row.id: Locked(keys_of[row.id], row.uid_validity, row.uid_next, row.highest_mod_seq)
-        for row in rows
-        if row.account_id == keys_of[row.id].account
+        id_: Locked(MailboxKey(account, id_), uid_validity, uid_next, mod_seq)
+        for account, id_, uid_validity, uid_next, mod_seq in map(tuple, rows)
     }
 
 
@@ -133,7 +139,8 @@ def list_all(tx: Transaction, account: AccountId) -> list[Mailbox]:
 @one_statement
 def versions(tx: Transaction, keys: Sequence[MailboxKey]) -> dict[MailboxId, ModSeq]:
     """The mod-sequence of each mailbox: whether a copy of it is still true. Missing ones are left out."""
-    rows = tx.execute(select(mailbox.c.id, mailbox.c.highest_mod_seq).where(mailbox.c.id.in_([key.id for key in keys])))
+    wanted = pairs([(key.account, key.id) for key in keys])
+    rows = tx.execute(select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(wanted, mailbox, _is(wanted)))
     return {row.id: row.highest_mod_seq for row in rows}
 
 
@@ -150,7 +157,8 @@ def create(
     if tx.execute(select(mailbox.c.id).where(mailbox.c.account_id == account, mailbox.c.name == name)).one_or_none():
         raise MailboxExists
     made = Mailbox(id_, account, name, uid_validity, Uid(1), ModSeq(1), Uid(1), 0, 0, 0, use, subscribed=True)
-    tx.execute(
+    _unless_taken(
+        tx,
         insert(mailbox).values(
             account_id=account,
             id=id_,
@@ -164,13 +172,13 @@ def create(
             messages=0,
             unseen=0,
             octets=0,
-        )
+        ),
     )
     return made
 
 
 def rename(tx: Transaction, account: AccountId, old: str, new: str) -> None:
-    """Give a mailbox, and those under it, another name. INBOX is another matter: see `messages.empty_into`."""
+    """Give a mailbox, and those under it, another name. INBOX is another matter: see `empty_into`."""
     new = valid(new)
     found = find(tx, account, old)
     if INBOX in (found.name, new) or new.startswith(found.name + SEPARATOR):
@@ -184,13 +192,11 @@ def rename(tx: Transaction, account: AccountId, old: str, new: str) -> None:
     if any(target in every for target in moved.values()):
         raise MailboxExists
     for name, target in sorted(moved.items()):
-        tx.execute(
-            update(mailbox)
-            .where(mailbox.c.account_id == account, mailbox.c.id == every[name].id)
-            .values(name=valid(target))
-        )
+        here = mailbox.c.account_id == account, mailbox.c.id == every[name].id
+        _unless_taken(tx, update(mailbox).where(*here).values(name=valid(target)))
 
 
+@long
 def remove(tx: Transaction, account: AccountId, name: str, now: Millis) -> None:
     """Delete a mailbox; its messages rest where expunged ones do, until the sweeper comes (RFC 3501 section 6.3.4)."""
     found = find(tx, account, name)
@@ -199,21 +205,78 @@ def remove(tx: Transaction, account: AccountId, name: str, now: Millis) -> None:
     key = MailboxKey(account, found.id)
     locked = lock_one(tx, key)
     bury_all(tx, key, ModSeq(locked.highest_mod_seq + 1), now)
-    for table in (mailbox_message, keyword):
-        tx.execute(delete(table).where(table.c.account_id == account, table.c.mailbox_id == found.id))
-    tx.execute(delete(mailbox).where(mailbox.c.account_id == account, mailbox.c.id == found.id))
+    for table in (keyword, mailbox):
+        column = table.c.id if table is mailbox else table.c.mailbox_id
+        tx.execute(delete(table).where(table.c.account_id == account, column == found.id))
     tx.announce(Removed(key))
 
 
+@long
+def empty_into(
+    tx: Transaction, account: AccountId, id_: MailboxId, name: str, uid_validity: UidValidity, now: Millis
+) -> Mailbox:
+    """RENAME of INBOX: all its messages go to a new mailbox, and INBOX is empty (RFC 3501 section 6.3.5).
+
+    They keep their UIDs, flags and keywords. Mailboxes under INBOX stay where they are.
+    """
+    inbox = find(tx, account, INBOX)
+    key = MailboxKey(account, inbox.id)
+    locked = lock_one(tx, key)
+    made = create(tx, account, id_, name, uid_validity)
+    first = ModSeq(made.highest_mod_seq + 1)
+    _copy_all(tx, key, MailboxKey(account, id_), first, now)
+    uids = tx.execute(select(mailbox_message.c.uid).where(*_in(key)).order_by(mailbox_message.c.uid)).scalars().all()
+    mod_seq = ModSeq(locked.highest_mod_seq + 1)
+    bury_all(tx, key, mod_seq, now)
+    inbox = get(tx, key)
+    counters = Counters(inbox.uid_next - 1, 1, inbox.messages, inbox.unseen, inbox.octets)
+    emptied = Counters(0, 1, -inbox.messages, -inbox.unseen, -inbox.octets)
+    move_counters(tx, sorted([(key, emptied), (MailboxKey(account, id_), counters)], key=lambda move: move[0].id))
+    tx.announce(Expunged(key, locked.highest_mod_seq, mod_seq, tuple(uids)))
+    return get(tx, MailboxKey(account, id_))
+
+
+def _copy_all(tx: Transaction, source: MailboxKey, target: MailboxKey, mod_seq: ModSeq, now: Millis) -> None:
+    """Each message and each keyword, under the same numbers."""
+    kept = mailbox_message.c
+    tx.execute(
+        insert(mailbox_message).from_select(
+            ["account_id", "mailbox_id", "uid", "message_id", "flags", "mod_seq", "saved_at"],
+            select(
+                kept.account_id,
+                _number("target", target.id),
+                kept.uid,
+                kept.message_id,
+                kept.flags,
+                _number("mod_seq", mod_seq),
+                _number("now", now),
+            ).where(*_in(source)),
+        )
+    )
+    tx.execute(
+        insert(keyword).from_select(
+            ["account_id", "mailbox_id", "bit", "name"],
+            select(keyword.c.account_id, _number("target", target.id), keyword.c.bit, keyword.c.name).where(
+                keyword.c.account_id == source.account, keyword.c.mailbox_id == source.id
+            ),
+        )
+    )
+
+
 def bury_all(tx: Transaction, key: MailboxKey, mod_seq: ModSeq, now: Millis) -> None:
-    here = mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id
+    """Every message leaves the mailbox, and rests until the sweeper comes."""
+    bury(tx, _in(key), mod_seq, now)
+
+
+def bury(tx: Transaction, places: Sequence[Any], mod_seq: ModSeq, now: Millis) -> None:
     columns = [mailbox_message.c[name] for name in ("account_id", "mailbox_id", "uid", "message_id")]
     tx.execute(
         insert(expunged_message).from_select(
             ["account_id", "mailbox_id", "uid", "message_id", "mod_seq", "at"],
-            select(*columns, bind("mod_seq", mod_seq), bind("at", now)).where(*here),
+            select(*columns, _number("mod_seq", mod_seq), _number("now", now)).where(*places),
         )
     )
+    tx.execute(delete(mailbox_message).where(*places))
 
 
 def subscribe(tx: Transaction, account: AccountId, name: str, subscribed: bool) -> None:
@@ -235,6 +298,14 @@ def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
         update(mailbox).where(*here, mailbox.c.recent_uid < mailbox.c.uid_next).values(recent_uid=mailbox.c.uid_next)
     )
     return Uid(recent)
+
+
+@one_statement
+def count_recent(tx: Transaction, key: MailboxKey, recent_uid: Uid) -> int:
+    """Messages from `recent_uid` on: what STATUS tells as RECENT."""
+    here = mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id
+    count: int = tx.execute(select(func.count()).where(*here, mailbox_message.c.uid >= recent_uid)).scalar_one()
+    return count
 
 
 @one_statement
@@ -264,6 +335,27 @@ def valid(name: str) -> str:
     if any(part in (".", "..") or part.startswith("~") for part in parts):
         raise MailboxNameInvalid
     return canonical(name)
+
+
+def _unless_taken(tx: Transaction, statement: Executable) -> None:
+    """Another node may have taken the name since we looked."""
+    try:
+        tx.execute(statement)
+    except IntegrityError as taken:
+        raise MailboxExists from taken
+
+
+def _is(wanted: Subquery) -> ColumnElement[bool]:
+    return (mailbox.c.account_id == wanted.c.first) & (mailbox.c.id == wanted.c.second)
+
+
+def _in(key: MailboxKey) -> tuple[ColumnElement[bool], ...]:
+    return mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id
+
+
+def _number(name: str, value: int) -> ColumnElement[int]:
+    """A constant among selected columns; PostgreSQL wants to know its type."""
+    return bind(name, value, BigInteger)
 
 
 def _value(row: Row[Any]) -> Mailbox:

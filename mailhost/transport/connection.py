@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -146,30 +147,34 @@ class Connection(Protocol):
         """The connection ends: `connectionLost` follows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How one listener takes connections in."""
+
+    name: str
+    """As the settings call it: smtp, submission, imaps ..."""
+    tls: IOpenSSLContextFactory
+    implicit_tls: bool
+    """TLS from the first octet (RFC 8314), or by command."""
+    timeout: timedelta
+    limit: ConnectionLimit
+
+
 class ConversationFactory(ServerFactory):
     """Accepts connections of one listener, and starts a conversation on each."""
 
     protocol = Connection  # type: ignore[assignment]  # Twisted types its protocols by their factory
     noisy = False
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        *,
-        listener: str,
-        tls: IOpenSSLContextFactory,
-        implicit_tls: bool,
-        timeout: timedelta,
-        limit: ConnectionLimit,
-        too_many: bytes,
-    ) -> None:
+    def __init__(self, conversation: Conversation, listening: Listening, too_many: bytes) -> None:
+        """`too_many` is said, in clear only, to a connection beyond the limit."""
         self.conversation = conversation
-        self.listener = listener
-        self.tls = tls
-        self.implicit_tls = implicit_tls
-        self.timeout = timeout
-        self.limit = limit
-        self.too_many = b"" if implicit_tls else too_many
+        self.listener = listening.name
+        self.tls = listening.tls
+        self.implicit_tls = listening.implicit_tls
+        self.timeout = listening.timeout
+        self.limit = listening.limit
+        self.too_many = b"" if listening.implicit_tls else too_many
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def end_conversations(self, grace: timedelta) -> None:

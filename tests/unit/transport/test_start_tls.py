@@ -7,7 +7,7 @@ from datetime import timedelta
 from twisted.internet.address import IPv4Address
 
 from mailhost.transport.channel import Channel
-from mailhost.transport.connection import Connection, ConversationFactory
+from mailhost.transport.connection import Connection, ConversationFactory, Listening
 from mailhost.transport.limits import ConnectionLimit
 from mailhost.transport.memory import MemoryWire
 
@@ -43,15 +43,8 @@ def test_tls_from_the_start_begins_with_the_connection() -> None:
         raise AssertionError("there is no handshake")
 
     async def run() -> None:
-        factory = ConversationFactory(
-            talk,
-            listener="pop3s",
-            tls=object(),  # type: ignore[arg-type]  # nobody looks into it
-            implicit_tls=True,
-            timeout=timedelta(seconds=5),
-            limit=ConnectionLimit(1, 1),
-            too_many=b"",
-        )
+        listening = Listening("pop3s", object(), True, timedelta(seconds=5), ConnectionLimit(1, 1))  # type: ignore[arg-type]  # nobody looks into the TLS
+        factory = ConversationFactory(talk, listening, b"")
         connection = Connection()
         connection.factory = factory
         recorder = Recorder()

@@ -1,0 +1,164 @@
+"""Migrations: whole or not at all, after a backup; and a schema from the future is left alone."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, inspect
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from mailhost.database.errors import SchemaTooNew
+from mailhost.database.migrate import migrate_postgresql, migrate_sqlite
+from mailhost.database.types import METADATA
+from mailhost.queue import tables as queue_tables
+from mailhost.store import tables as store_tables
+from mailhost.users import tables as users_tables
+from tests.engines import Place
+
+ALL_TABLES = (queue_tables, store_tables, users_tables)
+REAL = Path(__file__).parents[2] / "migrations"
+FURTHER = """
+import os
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "9998", "{head}"
+
+
+def upgrade() -> None:
+    op.create_table("half", sa.Column("id", sa.Integer, primary_key=True))
+    op.execute("INSERT INTO half VALUES (1)")
+    op.add_column("domain", sa.Column("more", sa.Text))
+    if "{end}" == "crash":
+        os._exit(9)
+    if "{end}" == "fail":
+        raise RuntimeError("in the middle")
+"""
+
+
+def scripts(folder: Path, end: str) -> Path:
+    """The real migrations, and one more."""
+    target = folder / f"migrations-{end}"
+    shutil.copytree(REAL, target)
+    head = max(path.name[:4] for path in (target / "versions").glob("0*.py"))
+    (target / "versions" / "9998_further.py").write_text(FURTHER.format(head=head, end=end))
+    return target
+
+
+def tables(path: Path) -> set[str]:
+    with sqlite3.connect(path) as driver:
+        found = {name for (name,) in driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    driver.close()
+    return found
+
+
+def one(path: Path, statement: str) -> object:
+    with sqlite3.connect(path) as driver:
+        value: object = driver.execute(statement).fetchone()[0]
+    driver.close()
+    return value
+
+
+@pytest.fixture
+def path(tmp_path: Path, migrated_file: Path) -> Path:
+    path = tmp_path / "mailhost.db"
+    shutil.copy(migrated_file, path)
+    with sqlite3.connect(path) as driver:
+        driver.execute("INSERT INTO domain VALUES (1, 'example.org', 0)")
+    driver.close()
+    return path
+
+
+def test_a_new_file_has_all_tables_and_no_backup(tmp_path: Path) -> None:
+    path = tmp_path / "mailhost.db"
+    assert migrate_sqlite(path) is None
+    assert tables(path) == {*METADATA.tables, "alembic_version"}
+    assert one(path, "PRAGMA auto_vacuum") == 2
+    assert path.stat().st_mode & 0o077 == 0
+    assert migrate_sqlite(path) is None
+
+
+def test_a_backup_is_made_before_a_step(path: Path, tmp_path: Path) -> None:
+    backup = migrate_sqlite(path, scripts(tmp_path, "well"))
+    assert backup is not None
+    assert "half" in tables(path)
+    assert "half" not in tables(backup)
+    assert one(backup, "SELECT name FROM domain") == "example.org"
+    assert backup.stat().st_mode & 0o077 == 0
+
+
+def test_a_step_that_fails_leaves_the_old_schema(path: Path, tmp_path: Path) -> None:
+    before = tables(path)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        migrate_sqlite(path, scripts(tmp_path, "fail"))
+    assert tables(path) == before
+    assert migrate_sqlite(path) is None
+
+
+def test_a_crash_in_a_step_leaves_the_old_schema(path: Path, tmp_path: Path) -> None:
+    before = tables(path)
+    program = "import sys; from pathlib import Path; from mailhost.database.migrate import migrate_sqlite; "
+    program += "migrate_sqlite(Path(sys.argv[1]), Path(sys.argv[2]))"
+    crashed = subprocess.run(
+        [sys.executable, "-c", program, str(path), str(scripts(tmp_path, "crash"))], timeout=60, check=False
+    )
+    assert crashed.returncode == 9
+    assert tables(path) == before
+    assert "more" not in str(one(path, "SELECT sql FROM sqlite_master WHERE name = 'domain'"))
+    assert migrate_sqlite(path) is None
+
+
+def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
+    with sqlite3.connect(path) as driver:
+        driver.execute("UPDATE alembic_version SET version_num = '9999'")
+    driver.close()
+    with pytest.raises(SchemaTooNew, match=r"9999.*run the newer mailhost"):
+        migrate_sqlite(path)
+    assert one(path, "SELECT version_num FROM alembic_version") == "9999"
+
+
+def test_programs_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+    path = tmp_path / "mailhost.db"
+    program = "import sys; from pathlib import Path; from mailhost.database.migrate import migrate_sqlite; "
+    program += "migrate_sqlite(Path(sys.argv[1]))"
+    started = [subprocess.Popen([sys.executable, "-c", program, str(path)]) for _ in range(3)]
+    assert [each.wait(60) for each in started] == [0, 0, 0]
+    assert tables(path) == {*METADATA.tables, "alembic_version"}
+
+
+@pytest.mark.postgresql
+async def test_postgresql_has_the_same_tables(postgresql_place: Place) -> None:
+    assert isinstance(postgresql_place.where, str)
+    await migrate_postgresql(postgresql_place.where)
+    engine = create_async_engine(postgresql_place.where, poolclass=NullPool)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+    await engine.dispose()
+    assert found == {*METADATA.tables, "alembic_version"}
+
+
+@pytest.mark.postgresql
+async def test_a_step_that_fails_leaves_the_old_schema_of_postgresql(postgresql_place: Place, tmp_path: Path) -> None:
+    assert isinstance(postgresql_place.where, str)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        await migrate_postgresql(postgresql_place.where, scripts(tmp_path, "fail"))
+    engine = create_async_engine(postgresql_place.where, poolclass=NullPool)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+    await engine.dispose()
+    assert "half" not in found
+
+
+def test_the_tables_are_those_of_the_migrations(migrated_file: Path) -> None:
+    """Columns and keys: migrations are free of the tables, and so could drift from them."""
+    with sqlite3.connect(migrated_file) as driver:
+        for table in METADATA.tables.values():
+            rows = driver.execute(f"PRAGMA table_info({table.name})").fetchall()
+            assert {row[1] for row in rows} == set(table.columns.keys()), table.name
+            assert {row[1]: bool(row[3] or row[5]) for row in rows} == {
+                column.name: not column.nullable for column in table.columns
+            }, table.name
+    driver.close()
