@@ -1,4 +1,4 @@
-"""Where an administrator comes in: `mailhost run`, `user`, `domain`, `config`; one file per subcommand.
+"""Where an administrator comes in: `mailhost run`, `user`, `domain`, `config`, `audit`; one file per subcommand.
 
 Every way out is a code of sysexits.h with one line on standard error. Read `exits` for the codes, then the subcommand.
 """
@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "user": "mailhost.cli.user",
     "domain": "mailhost.cli.domain",
     "config": "mailhost.cli.config",
+    "audit": "mailhost.cli.audit",
     "quickstart": "mailhost.cli.quickstart.command",
 }
 """Each module has a `command`; it is imported when it is asked for, so that a short command starts fast."""

@@ -72,6 +72,18 @@ async def list_domains(config: Config) -> list[str]:
     return found
 
 
+async def audit(config: Config) -> list[Any]:
+    """What is not as it must be."""
+    from mailhost.administration.audit import audit as findings_of
+    from mailhost.administration.opening import blob_store, open_database
+
+    async with open_database(config) as database:
+        octets = blob_store(config, database)
+        found: list[Any] = await findings_of(database, octets)
+        octets.close()
+    return found
+
+
 @contextmanager
 def _hasher(login: Login) -> Iterator[Any]:
     from mailhost.users.passwords import Cost, Hasher, LoginSettings

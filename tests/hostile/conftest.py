@@ -1,0 +1,5 @@
+"""A server of its own for whoever asks for `server`."""
+
+from tests.service import server
+
+__all__ = ["server"]
