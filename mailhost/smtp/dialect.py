@@ -1,7 +1,9 @@
 """All that this server speaks of SMTP: the base and its extensions, as one table."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
+from mailhost.conversation.loop import converse
+from mailhost.conversation.services import Services
 from mailhost.smtp.commands.data import DATA
 from mailhost.smtp.commands.helo import EHLO, HELO
 from mailhost.smtp.commands.mail import MAIL
@@ -9,6 +11,8 @@ from mailhost.smtp.commands.rcpt import RCPT
 from mailhost.smtp.commands.small import SMALL
 from mailhost.smtp.extensions import EXTENSIONS
 from mailhost.smtp.extensions.extension import SMTPCommand
+from mailhost.smtp.session import SMTPSession, SMTPSettings
+from mailhost.transport.channel import Channel
 
 COMMANDS: Mapping[str, SMTPCommand] = {
     command.name: command
@@ -22,3 +26,12 @@ COMMANDS: Mapping[str, SMTPCommand] = {
         *(command for extension in EXTENSIONS for command in extension.commands),
     )
 }
+
+
+def conversation(services: Services, settings: SMTPSettings) -> Callable[[Channel], Awaitable[None]]:
+    """What talks SMTP on a channel."""
+
+    async def talk(channel: Channel) -> None:
+        await converse(SMTPSession(channel, services, COMMANDS, settings))
+
+    return talk

@@ -4,12 +4,10 @@ from datetime import timedelta
 
 from twisted.internet.interfaces import IOpenSSLContextFactory
 
-from mailhost.conversation.loop import converse
 from mailhost.conversation.services import Services
 from mailhost.smtp import replies
-from mailhost.smtp.dialect import COMMANDS
-from mailhost.smtp.session import SMTPSession, SMTPSettings
-from mailhost.transport.channel import Channel
+from mailhost.smtp.dialect import conversation
+from mailhost.smtp.session import SMTPSettings
 from mailhost.transport.connection import ConversationFactory
 from mailhost.transport.limits import ConnectionLimit
 
@@ -28,11 +26,8 @@ class SMTPFactory(ConversationFactory):
         timeout: timedelta,
         limit: ConnectionLimit,
     ) -> None:
-        async def talk(channel: Channel) -> None:
-            await converse(SMTPSession(channel, services, COMMANDS, settings))
-
         super().__init__(
-            talk,
+            conversation(services, settings),
             listener=listener,
             tls=tls,
             implicit_tls=implicit_tls,
