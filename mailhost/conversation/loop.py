@@ -46,6 +46,9 @@ async def converse(session: Session[Any, Any]) -> None:
         raise
     except (ChannelError, ConnectionError) as error:
         cause = type(error).__name__
+    except Exception as fault:  # noqa: BLE001 - outside of a command, such as in reading one: nothing sensible can follow
+        cause = "fault"
+        session.publish(FAULT, cause=repr(fault), data={"exception": fault})
     finally:
         await session.clean_up()
         session.channel.close()
@@ -88,12 +91,7 @@ async def _answer(session: Session[R, A]) -> A:
 
 async def _run(session: Session[R, A], command: Command[Any, R, A], request: Request[R]) -> A:
     try:
-        asked = command.parse(request.reader)
-    except SyntaxProblem as problem:
-        session.strikes += 1
-        return session.bad_syntax(problem)
-    try:
-        answer = await command.run(session, asked)
+        answer = await command.run(session, command.parse(request.reader))
     except SyntaxProblem as problem:
         session.strikes += 1
         return session.bad_syntax(problem)

@@ -9,9 +9,11 @@ from mailhost.message.address import Address, AddressProblem, parse_address
 LONGEST_PATH = 256
 """Octets, punctuation included (RFC 5321 section 4.5.3.1.3); three more for what clients write around it."""
 
-_WORD = re.compile(rb"[^ ]+")
+_WORD = re.compile(rb"[^ \t]+")
 _KEYWORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*")
 _VALUE = re.compile(rb"[!-<>-~\x80-\xff]+")
+_BRACKETED = re.compile(rb'<((?:[^">]++|"(?:[^"\\]|\\.)*+")*+)>')
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HOST = re.compile(rb"[A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_.\x80-\xff-]*)|\[[0-9A-Za-z.:-]+\]")
 
 
@@ -73,9 +75,9 @@ class Reader:
         """Mail-parameters = esmtp-param *(SP esmtp-param); esmtp-param = esmtp-keyword ["=" esmtp-value]"""
         found: dict[str, str] = {}
         while not self.at_end:
-            keyword, _, value = self.word().partition(b"=")
+            keyword, equals, value = self.word().partition(b"=")
             name = keyword.decode("ascii", "replace").upper()
-            if not _KEYWORD.fullmatch(keyword) or (value and not _VALUE.fullmatch(value)):
+            if not _KEYWORD.fullmatch(keyword) or (equals and not _VALUE.fullmatch(value)):
                 raise SyntaxProblem(f"{name[:40]}: a parameter is KEYWORD or KEYWORD=VALUE")
             if name in found:
                 raise SyntaxProblem(f"{name[:40]} is given twice")
@@ -104,15 +106,11 @@ class Reader:
 
     def _bracketed(self) -> bytes:
         """What stands between < and its >, quoted strings skipped."""
-        quoted = False
-        for place in range(self._at + 1, min(len(self._line), self._at + LONGEST_PATH + 3)):
-            octet = self._line[place]
-            if octet == 0x22 and self._line[place - 1] != 0x5C:
-                quoted = not quoted
-            elif octet == 0x3E and not quoted:
-                text, self._at = self._line[self._at + 1 : place], place + 1
-                return text
-        raise SyntaxProblem("the path does not end with >")
+        found = _BRACKETED.match(self._line, self._at, self._at + LONGEST_PATH + 2)
+        if found is None:
+            raise SyntaxProblem("the path does not end with >")
+        self._at = found.end()
+        return found[1]
 
     def _spaces(self) -> None:
         while self._line[self._at : self._at + 1] in (b" ", b"\t"):
@@ -127,3 +125,8 @@ def number(parameters: Mapping[str, str], name: str, largest: int) -> int | None
     if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > largest:
         raise SyntaxProblem(f"{name} wants a number")
     return int(text)
+
+
+def is_xtext(value: str) -> bool:
+    """Xtext = *( xchar / hexchar ), as a parameter carries an address (RFC 3461 section 4)."""
+    return _XTEXT.fullmatch(value) is not None

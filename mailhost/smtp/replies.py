@@ -12,12 +12,15 @@ class Reply:
     lines: tuple[str, ...]
 
     def __bytes__(self) -> bytes:
-        """Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF"""
+        """Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
+
+        textstring is ASCII; what a peer has sent stands in it only after the grammar has taken it for printable.
+        """
         status = f"{self.enhanced} " if self.enhanced else ""
         last = len(self.lines) - 1
         return "".join(
             f"{self.code}{'-' if place < last else ' '}{status}{line}\r\n" for place, line in enumerate(self.lines)
-        ).encode()
+        ).encode("ascii", "replace")
 
     def saying(self, text: str) -> "Reply":
         return replace(self, lines=(text,))
@@ -33,7 +36,7 @@ SENDER_OK = reply(250, "2.1.0", "Sender OK")
 RECIPIENT_OK = reply(250, "2.1.5", "Recipient OK")
 LOGGED_IN = reply(235, "2.7.0", "Authentication succeeded")
 VRFY_UNSURE = reply(252, "2.5.2", "Cannot VRFY user, but will accept a message and try to deliver it")
-HELP = reply(214, "2.0.0", "RFC 5321 says it all", "HELO EHLO MAIL RCPT DATA RSET VRFY NOOP QUIT")
+HELP = reply(214, "2.0.0", "RFC 5321 says it all", "HELO EHLO MAIL RCPT DATA RSET VRFY NOOP HELP QUIT")
 TLS_READY = reply(220, "2.0.0", "Ready to start TLS")
 GO_AHEAD = reply(354, "", "End data with <CR><LF>.<CR><LF>")
 
@@ -49,7 +52,10 @@ LOGIN_BUSY = reply(454, "4.7.0", "Too many logins at once, please try again")
 
 UNKNOWN_COMMAND = reply(500, "5.5.1", "Command not recognised")
 LINE_TOO_LONG = reply(500, "5.5.2", "Line too long")
+BAD_HELLO = reply(501, "", "Syntax error: a domain or an address literal is expected")
+"""Whatever answers HELO and EHLO has no enhanced code (RFC 2034 section 4)."""
 BAD_ARGUMENTS = reply(501, "5.5.4", "Syntax error in arguments")
+RESPONSE_TOO_LONG = reply(500, "5.5.6", "Authentication exchange line is too long")
 BAD_BASE64 = reply(501, "5.5.2", "Cannot decode the response")
 LOGIN_ABORTED = reply(501, "5.7.0", "Authentication aborted")
 NOT_IMPLEMENTED = reply(502, "5.5.1", "Command not implemented")
@@ -59,8 +65,9 @@ RECIPIENT_FIRST = reply(503, "5.5.1", "Send RCPT first")
 NESTED_MAIL = reply(503, "5.5.1", "A transaction is under way, send RSET to end it")
 ALREADY_TLS = reply(503, "5.5.1", "TLS is active already")
 ALREADY_LOGGED_IN = reply(503, "5.5.1", "Already authenticated")
-NOT_NOW = reply(503, "5.5.1", "Not at this point")
+TLS_BEFORE_LOGIN = reply(503, "5.5.1", "STARTTLS comes before the login")
 UNKNOWN_MECHANISM = reply(504, "5.5.4", "Unrecognised authentication mechanism; with SPA, switch it off in the client")
+EXPN_DISABLED = reply(502, "5.5.1", "Who stands behind a name is told to nobody")
 UNKNOWN_PARAMETER = reply(555, "5.5.4", "Parameter not recognised")
 LOGIN_REQUIRED = reply(530, "5.7.0", "Authentication required")
 BAD_LOGIN = reply(535, "5.7.8", "Authentication failed: wrong user or password; the user is the full address")

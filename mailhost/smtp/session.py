@@ -1,6 +1,7 @@
 """An SMTP session: its states, its envelope, and what it says when something is wrong."""
 
 import enum
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
@@ -31,8 +32,20 @@ class State(enum.Enum):
     RECIPIENTS = "recipients"
 
 
+LONGEST_SHOWN_VERB = 64
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""A bare CR among them (RFC 5321 section 2.3.8); a TAB is taken for a space."""
+
 ANYWHERE = frozenset(State)
 AFTER_HELLO = frozenset(State) - {State.CONNECTED}
+
+
+class LineProblem(SyntaxProblem):
+    """A line that cannot be read at all, with the reply for it."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.lines[0])
+        self.reply = reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +75,13 @@ REFUSALS: Mapping[type[Refused], Reply] = {
     LoginRefused: replies.BAD_LOGIN,
     LoginBusy: replies.LOGIN_BUSY,
 }
+HELLOS = frozenset({"HELO", "EHLO"})
 FAREWELLS = {"timeout": replies.TOO_SLOW, "errors": replies.TOO_MANY_ERRORS, "shutdown": replies.SHUTTING_DOWN}
 STATE_REFUSALS: Mapping[State, Reply] = {
     State.CONNECTED: replies.HELLO_FIRST,
     State.READY: replies.MAIL_FIRST,
     State.MAIL: replies.RECIPIENT_FIRST,
-    State.RECIPIENTS: replies.NOT_NOW,
+    State.RECIPIENTS: replies.NESTED_MAIL,
 }
 
 
@@ -95,6 +109,10 @@ class SMTPSession(Session[Reader, Reply]):
         """Whether the client said EHLO, and so may be told of extensions."""
         self.login: Login | None = None
         self._envelope: Envelope | None = None
+        self._verb = ""
+        """Of the command that is being answered."""
+        self._secret_ahead = False
+        """Whether the client may go on with a login that was refused, and send its password as if it were a command."""
 
     @property
     def state(self) -> State:
@@ -130,14 +148,15 @@ class SMTPSession(Session[Reader, Reply]):
         try:
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong:
-            raise SyntaxProblem(replies.LINE_TOO_LONG.lines[0]) from None
+            raise LineProblem(replies.LINE_TOO_LONG) from None
         reader = Reader(line)
-        if not line.strip():
-            self.heard(line)
-            return Request("", reader)
-        verb = reader.word().decode("ascii", "replace").upper()
-        self.heard(line if verb != "AUTH" else _masked(line))
-        return Request(verb, reader)
+        self._verb = (reader.optional_word() or b"").decode("ascii", "replace").upper()
+        if self.services.events.lines:
+            self.heard(self._shown(line))
+        if _CONTROL.search(line):
+            raise SyntaxProblem("a command has no control characters")
+        self._secret_ahead = self._verb == "AUTH" or (self._secret_ahead and self._verb not in self.commands)
+        return Request(self._verb, reader)
 
     def send(self, answer: Reply) -> None:
         if answer.code >= 400:
@@ -145,6 +164,14 @@ class SMTPSession(Session[Reader, Reply]):
                 REFUSED, cause=f"{answer.code} {answer.enhanced} {answer.lines[-1]}", data={"state": self.state.value}
             )
         self.write(bytes(answer))
+
+    def _shown(self, line: bytes) -> bytes:
+        """For the wire log. What is no command of ours may be a password that its client sends at the wrong moment."""
+        if self._verb == "AUTH":
+            return _masked(line, words=2)
+        if self._verb in self.commands:
+            return line
+        return b"***" if self._secret_ahead else _masked(line[:LONGEST_SHOWN_VERB], words=1)
 
     async def ask(self, prompt: Reply, limit: int) -> bytes:
         """Say something in the middle of a command, and read the line that answers it. Raises `LineTooLong`."""
@@ -157,17 +184,17 @@ class SMTPSession(Session[Reader, Reply]):
         return replies.UNKNOWN_COMMAND
 
     def wrong_state(self, command: Command[Any, Reader, Reply]) -> Reply:
-        if command.name == "MAIL" and self.state in (State.MAIL, State.RECIPIENTS):
+        """What is to be sent first: more of the transaction for DATA, its end for what stands outside of one."""
+        if self._envelope is not None and State.RECIPIENTS not in command.states:
             return replies.NESTED_MAIL
         return STATE_REFUSALS[self.state]
 
     def bad_syntax(self, problem: SyntaxProblem) -> Reply:
-        text = str(problem)
-        return (
-            replies.LINE_TOO_LONG
-            if text == replies.LINE_TOO_LONG.lines[0]
-            else replies.BAD_ARGUMENTS.saying(f"Syntax error: {text}")
-        )
+        if isinstance(problem, LineProblem):
+            return problem.reply
+        if self._verb in HELLOS:
+            return replies.BAD_HELLO
+        return replies.BAD_ARGUMENTS.saying(f"Syntax error: {problem}")
 
     def refused(self, refusal: Refused) -> Reply:
         if isinstance(refusal, LoginRefused) and self.ended:
@@ -189,7 +216,7 @@ MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
 """Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
 
 
-def _masked(line: bytes) -> bytes:
-    """AUTH with its mechanism; what follows is the secret."""
-    words = line.split(maxsplit=2)
-    return b" ".join([*words[:2], b"***"]) if len(words) > 2 else line
+def _masked(line: bytes, words: int) -> bytes:
+    """So many words of a line; what follows may be a secret."""
+    shown = line.split(maxsplit=words)
+    return b" ".join([*shown[:words], b"***"]) if len(shown) > words else line

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import zstandard
 
@@ -132,6 +132,9 @@ class Incoming:
     def __init__(self, store: BlobStore) -> None:
         self._store = store
         self._parts: list[bytes] = []
+        self._waiting = 0
+        """Octets in `_parts`."""
+        self._working: asyncio.Future[Any] | None = None
         self._file: BinaryIO | None = None
         self._id = BlobId(fresh())
         self._hash = hashlib.sha256()
@@ -141,10 +144,13 @@ class Incoming:
         """Take some more; beyond the bound for rows it goes to disk, in the files' threads."""
         self.size += len(data)
         self._parts.append(data)
-        if self.size > self._store.settings.inline_octets and self._store.settings.files:
-            waiting = sum(map(len, self._parts)) if self._file is None or len(self._parts) > 1 else len(data)
-            if self._file is None or waiting >= PIECE_OCTETS:
-                await self._store.in_thread(self._spill)
+        self._waiting += len(data)
+        if (
+            self.size > self._store.settings.inline_octets
+            and self._store.settings.files
+            and (self._file is None or self._waiting >= PIECE_OCTETS)
+        ):
+            await self._work(self._spill)
 
     def small(self) -> bytes | None:
         """All of it, if it is in memory still."""
@@ -153,7 +159,7 @@ class Incoming:
     async def finish(self) -> tuple[PreparedBlob, bytes | Path]:
         """Everything has arrived: what its row will say, and the content (or the synced file that holds it)."""
         if self._file is not None:
-            return await self._store.in_thread(self._seal), self._store.path_of(self._id)
+            return await self._work(self._seal), self._store.path_of(self._id)
         content = b"".join(self._parts)
         if len(content) <= self._store.settings.inline_octets:
             return self._store.inline(content), content
@@ -162,9 +168,16 @@ class Incoming:
 
     async def discard(self) -> None:
         """Nothing of it is kept."""
+        if self._working is not None:
+            await asyncio.wait([self._working])
         self._parts.clear()
         if self._file is not None:
-            await self._store.in_thread(self._remove)
+            await self._work(self._remove)
+
+    async def _work(self, call: Callable[[], T]) -> T:
+        """One step on the file, whole: a conversation may be cancelled meanwhile, and `discard` must then not overtake it."""
+        self._working = step = asyncio.ensure_future(self._store.in_thread(call))
+        return await asyncio.shield(step)
 
     def _spill(self) -> None:
         if self._file is None:
@@ -173,6 +186,7 @@ class Incoming:
             self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         data = b"".join(self._parts)
         self._parts.clear()
+        self._waiting = 0
         self._hash.update(data)
         self._file.write(data)
 

@@ -7,6 +7,7 @@
 
 In a line `...` is any text, and alone it is any number of lines. `<name>` keeps what stands there, and means the same from
 then on. The protocol is the folder's name: `mailhost.<protocol>.dialect.conversation(services)` gives what talks on a channel.
+Sent, `<128 x a>` is so many letters.
 
 Things that can be given (each line one):
     INBOX with 3 messages                  sample messages; `Archive with 1 message`; a mailbox is made if it is missing
@@ -17,6 +18,10 @@ Things that can be given (each line one):
     no TLS                                 the connection begins in clear
     passwords in clear allowed
     messages of at most 1000 octets
+    at most 2 recipients                   and the others: SMTP only
+    submission                             a listener for users, who log in
+    office@example.org stands for bob@example.org
+    C2 speaks pop3                         a client of another protocol than the folder's, to see what became of a message
 """
 
 import asyncio
@@ -31,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from mailhost.conversation.services import Limits
+from mailhost.smtp.session import SMTPSettings
 from mailhost.store.values import SYSTEM_FLAGS
 from mailhost.transport.channel import Channel, Peer
 from mailhost.transport.memory import MemoryWire
@@ -69,6 +75,7 @@ class Transcript:
         return list(dict.fromkeys(each.client for each in self.lines))
 
 
+_NAME = re.compile(r"<[a-z_]+>")
 _SPOKEN = re.compile(r"([CS])(\d*):(?: (.*))?")
 
 
@@ -124,9 +131,10 @@ class PlayedWire(MemoryWire):
 class Client:
     """The client's side of one connection."""
 
-    def __init__(self, protocol: str, here: World, tls: bool) -> None:
+    def __init__(self, protocol: str, here: World, tls: bool, settings: SMTPSettings | None = None) -> None:
         self.wire = PlayedWire(tls)
-        talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(here.services)
+        more = (settings or SMTPSettings(),) if protocol == "smtp" else ()
+        talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(here.services, *more)
         self.task = asyncio.create_task(talk(self.wire.channel))
 
     async def say(self, data: bytes, way: Way = Way.LINES) -> None:
@@ -183,10 +191,13 @@ class _Given:
         self.transcript = transcript
         self.protocol = transcript.path.parent.name
         self.tls, self.plaintext, self.limits = True, False, Limits()
+        self.smtp = SMTPSettings()
         self.logged_in = self.protocol == "imap"
         self.users: dict[str, str] = {}
         self.selected: dict[str, str] = {}
         self.contents: list[tuple[str, str]] = []
+        self.aliases: list[tuple[str, str]] = []
+        self.speaks: dict[str, str] = {}
         for each in transcript.givens:
             self._read(each)
 
@@ -199,6 +210,15 @@ class _Given:
             self.plaintext = True
         elif found := re.fullmatch(r"messages of at most (\d+) octets", text):
             self.limits = Limits(message_octets=int(found[1]))
+            self.smtp = replace(self.smtp, message_octets=int(found[1]))
+        elif found := re.fullmatch(r"at most (\d+) recipients", text):
+            self.smtp = replace(self.smtp, most_recipients=int(found[1]))
+        elif text == "submission":
+            self.smtp = replace(self.smtp, submission=True)
+        elif found := re.fullmatch(r"(\S+@\S+) stands for (\S+@\S+)", text):
+            self.aliases.append((found[1], found[2]))
+        elif found := re.fullmatch(r"(C\d*) speaks (\w+)", text):
+            self.speaks[found[1]] = found[2]
         elif found := re.fullmatch(r"(\w+) is (C\d*)", text):
             self.users[found[2]] = found[1]
         elif found := re.fullmatch(
@@ -211,6 +231,8 @@ class _Given:
             raise ValueError(f"{self.transcript.path.name}: cannot be given: {text}")
 
     async def fill(self, here: World) -> None:
+        for alias, target in self.aliases:
+            await here.alias(alias, target)
         for name, text in self.contents:
             await here.make(name)
             if found := re.search(r"with (\d+) messages?", text):
@@ -243,7 +265,8 @@ class _Performance:
                 await each.leave()
 
     async def _enter(self, name: str) -> Client:
-        client = Client(self.given.protocol, self.here, self.given.tls)
+        protocol = self.given.speaks.get(name, self.given.protocol)
+        client = Client(protocol, self.here, self.given.tls, self.given.smtp)
         if self.given.logged_in:
             user = self.given.users.get(name, "alice")
             await client.heard()
@@ -274,7 +297,7 @@ class _Performance:
             or line.text.startswith(("+ ", "334", "354"))
             or line.text == "+"
             or last_sent.upper().endswith(("STARTTLS", "STLS"))
-            or "<" in follows.text
+            or _NAME.search(follows.text) is not None
         )
 
     async def _take_turn(self, name: str, turn: list[Line]) -> None:
@@ -288,6 +311,7 @@ class _Performance:
                 await self._expect(client, list(run))
 
     def _filled(self, text: str) -> str:
+        text = re.sub(r"<(\d+) x (.)>", lambda found: int(found[1]) * found[2], text)
         for name, value in self.names.items():
             text = text.replace(f"<{name}>", value)
         return text

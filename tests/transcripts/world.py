@@ -58,6 +58,11 @@ class World:
         if name not in [each.name for each in known]:
             await self.services.database.write(_create, account, MailboxId(fresh()), name, now(), None)
 
+    async def alias(self, name: str, target: str) -> None:
+        """Another name for an address; of several a group is made."""
+        local, _, domain = name.partition("@")
+        await self.services.database.write(accounts.add_alias, local, domain, target, now())
+
     async def deliver(
         self,
         content: bytes,

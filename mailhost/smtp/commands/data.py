@@ -52,7 +52,8 @@ class Incoming:
 
     async def read(self) -> Reply | None:
         """Take all of it; answers with a refusal where it cannot be kept."""
-        session, decoder = self._session, DataDecoder()
+        session = self._session
+        decoder = DataDecoder(normalise=session.settings.normalise_newlines)
         timeout, session.channel.timeout = session.channel.timeout, session.settings.data_timeout
         refusal: Reply | None = None
         octets = 0
@@ -66,13 +67,13 @@ class Incoming:
         finally:
             session.channel.timeout = timeout
         session.channel.unread(decoder.rest)
-        if refusal is None and self._hops > session.settings.most_hops:
-            return replies.LOOP
         return refusal
 
     async def accept(self) -> Reply:
         assert self._arrival is not None
         content = await self._arrival.finish()
+        if self._hops > self._session.settings.most_hops:
+            return replies.LOOP
         self._arrival = None  # its octets belong to the transaction now; if that fails, the sweeper finds them
         request = AcceptRequest(self._acceptance(content), content, tuple(self._session.envelope.recipients))
         accepted = await self._session.services.database.write(accept, request)

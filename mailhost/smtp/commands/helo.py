@@ -23,7 +23,7 @@ async def ehlo(session: SMTPSession, host: str) -> Reply:
     session.reset()
     session.helo, session.extended = host, True
     lines = [line for announced in session.dialect.announced for line in announced(session)]
-    return reply(250, "", f"{session.services.host} greets {host}", *lines)
+    return reply(250, "", f"{session.services.host} greets you", *lines)
 
 
 HELO = SMTPCommand("HELO", ANYWHERE, parse, helo, rfc=5321)

@@ -1,6 +1,7 @@
 """RCPT: one recipient, answered on its own (RFC 5321 section 4.1.1.3)."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from mailhost.message.address import Address
 from mailhost.smtp import replies
@@ -9,15 +10,22 @@ from mailhost.smtp.replies import Reply
 from mailhost.smtp.session import SMTPCommand, SMTPSession, State
 
 
-def parse(reader: Reader) -> Address:
+@dataclass(frozen=True, slots=True)
+class Rcpt:
+    forward_path: Address
+    parameters: Mapping[str, str]
+
+
+def parse(reader: Reader) -> Rcpt:
     """Rcpt = "RCPT TO:" ( "<Postmaster>" / Forward-path ) [SP Rcpt-parameters] CRLF"""
-    path = reader.forward_path()
-    reader.end()
-    return path
+    return Rcpt(reader.forward_path(), reader.parameters())
 
 
-async def run(session: SMTPSession, recipient: Address) -> Reply:
+async def run(session: SMTPSession, request: Rcpt) -> Reply:
     """Accept what we host; relay the rest for logged-in users only (RFC 5321 section 3.6.2)."""
+    recipient = request.forward_path
+    if request.parameters:  # no extension here adds one to RCPT
+        return replies.UNKNOWN_PARAMETER
     if len(session.envelope.recipients) >= session.settings.most_recipients:
         return replies.TOO_MANY_RECIPIENTS
     if not str(recipient).isascii():

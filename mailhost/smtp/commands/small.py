@@ -1,4 +1,4 @@
-"""RSET, NOOP, VRFY, HELP and QUIT (RFC 5321 sections 4.1.1.5 to 4.1.1.10)."""
+"""RSET, NOOP, VRFY, EXPN, HELP and QUIT (RFC 5321 sections 4.1.1.5 to 4.1.1.10)."""
 
 from mailhost.smtp import replies
 from mailhost.smtp.grammar import Reader
@@ -28,6 +28,10 @@ async def vrfy(_: SMTPSession, what: bytes) -> Reply:
     return replies.VRFY_UNSURE if what else replies.BAD_ARGUMENTS
 
 
+async def expn(_: SMTPSession, __: bytes) -> Reply:
+    return replies.EXPN_DISABLED
+
+
 async def help_(_: SMTPSession, __: bytes) -> Reply:
     return replies.HELP
 
@@ -41,6 +45,7 @@ SMALL = (
     SMTPCommand("RSET", ANYWHERE, nothing, rset, rfc=5321),
     SMTPCommand("NOOP", ANYWHERE, anything, noop, rfc=5321),
     SMTPCommand("VRFY", ANYWHERE, anything, vrfy, rfc=5321),
+    SMTPCommand("EXPN", ANYWHERE, anything, expn, rfc=5321),
     SMTPCommand("HELP", ANYWHERE, anything, help_, rfc=5321),
     SMTPCommand("QUIT", ANYWHERE, nothing, quit_, rfc=5321),
 )

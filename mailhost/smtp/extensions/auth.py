@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from mailhost.conversation.command import SyntaxProblem
 from mailhost.conversation.login import LONGEST_RESPONSE, MechanismUnknown, authenticate, mechanisms
 from mailhost.sasl.mechanism import SASLAborted, SASLProblem
 from mailhost.smtp import replies
 from mailhost.smtp.envelope import Envelope
 from mailhost.smtp.extensions.extension import Extension
-from mailhost.smtp.grammar import Reader
+from mailhost.smtp.grammar import Reader, is_xtext
 from mailhost.smtp.replies import Reply, reply
-from mailhost.smtp.session import SMTPCommand, SMTPSession, State
+from mailhost.smtp.session import LineProblem, SMTPCommand, SMTPSession, State
 from mailhost.transport.channel import LineTooLong
 
 
@@ -46,7 +45,7 @@ async def run(session: SMTPSession, request: Auth) -> Reply:
     except SASLProblem as problem:
         return replies.BAD_BASE64.saying(f"Cannot read the response: {problem}")
     except LineTooLong:
-        raise SyntaxProblem(replies.LINE_TOO_LONG.lines[0]) from None
+        raise LineProblem(replies.RESPONSE_TOO_LONG) from None
     return replies.LOGGED_IN
 
 
@@ -56,8 +55,9 @@ def announced(session: SMTPSession) -> tuple[str, ...]:
     return (f"AUTH {names}", f"AUTH={names}") if names else ()
 
 
-def auth(session: SMTPSession, envelope: Envelope, value: str) -> None:
-    """MAIL's AUTH= parameter: parsed, and not trusted (RFC 4954 section 5)."""
+def auth(session: SMTPSession, envelope: Envelope, value: str) -> Reply | None:  # noqa: ARG001 - the signature of a parameter
+    """MAIL's AUTH= parameter, an address in xtext or <>: read, and not trusted (RFC 4954 section 5)."""
+    return None if is_xtext(value) else replies.BAD_ARGUMENTS.saying("AUTH is an address in xtext, or <>")
 
 
 EXTENSION = Extension(

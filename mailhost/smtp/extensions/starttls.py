@@ -21,6 +21,8 @@ async def run(session: SMTPSession, _: None) -> Reply:
     """Everything said before is forgotten (RFC 3207 section 4.2); input sent ahead closes the connection without a word."""
     if session.encrypted:
         return replies.ALREADY_TLS
+    if session.login is not None:
+        return replies.TLS_BEFORE_LOGIN
     if session.channel.has_input:
         raise InjectedBehindStartTLS
 
