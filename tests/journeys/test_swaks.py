@@ -46,7 +46,7 @@ def test_every_content_arrives_as_it_was_sent(
 ) -> None:
     file = tmp_path / "content"
     for content in CONTENTS.values():
-        file.write_bytes(content.removesuffix(b"\r\n"))  # swaks adds it
+        file.write_bytes(content + b".")  # its own end mark, or it takes a last line "." for one
         swaks(office, way, alice, bob.address, file)
     fetched = by_imap(office, bob)
     assert fetched == by_pop3(office, bob)
