@@ -33,6 +33,9 @@ async def run_sql(place: Place, statement: str) -> list[Any]:
 KILL_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
 
 
+LEFT_OPEN = "SELECT pid FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND datname = current_database()"
+
+
 async def test_a_connection_killed_between_batches_costs_nothing(postgresql_place: Place) -> None:
     async with postgresql_place.opened() as database:
         await database.write(add, 1)
@@ -66,6 +69,7 @@ async def test_a_commit_that_did_not_arrive_is_not_ok(postgresql_place: Place, c
         proxy.cut = cut
         with pytest.raises(CommitFailed):
             await database.write(add, 2)
+        assert await run_sql(postgresql_place, LEFT_OPEN) == []  # nothing that could commit after our answer
         assert await database.write(add, 3) == 3
         assert await database.read(ids) == [1, 3]
         await database.close()

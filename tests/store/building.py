@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select
 from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, BlobId, DomainId, MailboxId, MessageId, Millis, ModSeq, Uid, fresh
+from mailhost.message.structure import Scanned
 from mailhost.store import mailboxes, messages
 from mailhost.store.messages import Append
 from mailhost.store.tables import expunged_message, mailbox_message
@@ -22,7 +23,6 @@ from mailhost.store.values import (
     Place,
     Placed,
     PreparedBlob,
-    Structure,
     SystemFlag,
 )
 from mailhost.users import accounts
@@ -55,10 +55,8 @@ def key_of(found: Mailbox) -> MailboxKey:
     return MailboxKey(found.account, found.id)
 
 
-def structure(header_octets: int = 10) -> Structure:
-    return Structure(
-        header_octets, True, b"(env)", b"(body)", b"(structure)", b"(parts)", b"(headers)", None, b"<id@x>"
-    )
+def structure(header_octets: int = 10) -> Scanned:
+    return Scanned(header_octets, True, b"(env)", b"(body)", b"(structure)", b"(parts)", b"(headers)", None, b"<id@x>")
 
 
 def blob(content: bytes = b"Subject: x\r\n\r\nbody\r\n", place: Place = Place.INLINE) -> PreparedBlob:
