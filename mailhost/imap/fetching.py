@@ -24,7 +24,10 @@ from mailhost.transport.channel import ChannelError
 
 PAGE_OF_ARRAYS = 2000
 """Messages a page when all that is asked is in the index."""
+FIRST_PAGE = 20
+"""Of a FETCH from the store: then it is known how long the responses are."""
 PAGE_OF_BODIES = 50
+PAGE_OCTETS = 512 << 10
 GROUP_OCTETS = 256 << 10
 """Messages whose octets are read together."""
 FLUSH_OCTETS = 64 << 10
@@ -124,14 +127,23 @@ class _Fetching:
         self.turn = time.perf_counter()
 
     async def run(self, uids: Sequence[Uid]) -> None:
-        size = PAGE_OF_BODIES if self.plan.bodies else PAGE if self.plan.stored else PAGE_OF_ARRAYS
-        for start in range(0, len(uids), size):
+        size = PAGE_OF_BODIES if self.plan.bodies else FIRST_PAGE if self.plan.stored else PAGE_OF_ARRAYS
+        start = 0
+        while start < len(uids):
             page = uids[start : start + size]
+            start += len(page)
             if self.plan.bodies:
                 await self._write_bodies(page)
             else:
                 self._add(b"".join([row + b")\r\n" for row in (await self._rows(page, self.plan)).values()]))
+                size = self._next_size(size, len(page))
             await self._flush()
+
+    def _next_size(self, size: int, written: int) -> int:
+        """Mail of a thousand parts makes long responses: then fewer at once."""
+        if not self.plan.stored:
+            return size
+        return max(min(written * PAGE_OCTETS // max(self.octets, 1), 4 * size, PAGE), 1)
 
     async def _rows(self, uids: Sequence[Uid], plan: Plan) -> dict[Uid, bytes]:
         """Each message's response up to its bodies, without the end."""

@@ -92,6 +92,8 @@ FAREWELLS: Mapping[str, Status] = {
 
 TOO_MANY_CONNECTIONS = bye("Too many connections", UNAVAILABLE).line()
 
+SECRET = frozenset({"LOGIN", "AUTHENTICATE"})
+"""Commands whose arguments nobody may see."""
 _SECRET = re.compile(rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+)) *(?=.)", re.IGNORECASE | re.DOTALL)
 MASK = b" ***"
 PAGE = 200
@@ -178,6 +180,8 @@ class IMAPSession(Session[Reader, Status]):
         """Take the literals that this command may have in this state; others are not even asked for."""
         command = self.commands.get(begun.verb)
         allowed = command is not None and self.state in command.states
+        if begun.verb in SECRET and not may_log_in(self):
+            allowed = False  # a password is refused before it is sent
         lines, literals, length = [line], dict[int, bytes](), 0
         while found := announced(line):
             start, literal = found
@@ -189,7 +193,7 @@ class IMAPSession(Session[Reader, Status]):
             length += len(line)
             allowance.take_line(len(line))
             line = await self._line()
-            self.heard(MASK if begun.verb in ("LOGIN", "AUTHENTICATE") else line)
+            self.heard(MASK if begun.verb in SECRET else line)
             lines.append(line)
         allowance.take_line(len(line))
         reader = Reader(b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid)
@@ -271,9 +275,9 @@ class IMAPSession(Session[Reader, Status]):
     def capabilities(self) -> str:
         """What CAPABILITY says here and now: only what works."""
         words = ["IMAP4rev1", *self.dialect.capabilities]
-        if not self.encrypted:
-            words.append("STARTTLS")
         if self.login is None:
+            if not self.encrypted:
+                words.append("STARTTLS")
             words += [f"AUTH={name}" for name in mechanisms(self)]
             if not may_log_in(self):
                 words.append("LOGINDISABLED")

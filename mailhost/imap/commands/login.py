@@ -23,6 +23,8 @@ class Login:
 
 def parse(reader: Reader) -> Login:
     """Login = "LOGIN" SP userid SP password"""
+    if reader.announced is not None:  # literals that were not asked for, because the password would be in clear
+        return Login("", "")
     reader.space()
     user = reader.astring()
     reader.space()

@@ -7,14 +7,14 @@ from mailhost.conversation.command import Command
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, MailboxId, Millis, now
-from mailhost.imap.commands.create import create, create_superiors, fresh_ids
+from mailhost.imap.commands.create import create_superiors, fresh_ids
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN
-from mailhost.store import mailboxes, messages
+from mailhost.store import mailboxes
 from mailhost.store.mailboxes import INBOX, SEPARATOR
-from mailhost.store.values import MailboxKey
+from mailhost.users import accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,8 @@ def rename(tx: Transaction, account: AccountId, old: str, new: str, ids: Sequenc
 @long
 def empty_inbox(tx: Transaction, account: AccountId, _: str, new: str, ids: Sequence[MailboxId], at: Millis) -> None:
     """Raises `MailboxExists`, `MailboxNameInvalid`."""
-    inbox = mailboxes.find(tx, account, INBOX)
-    made = create(tx, account, ids, new, at)
-    source = MailboxKey(account, inbox.id)
-    uids = [uid for uid, _ in messages.sizes(tx, source)]
-    if uids:
-        messages.move(tx, source, uids, MailboxKey(account, made.id), at)
+    create_superiors(tx, account, ids, mailboxes.valid(new), at)
+    mailboxes.empty_into(tx, account, ids[-1], new, accounts.next_uid_validity(tx, account, at), at)
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("RENAME", LOGGED_IN, parse, run, rfc=3501)

@@ -119,3 +119,21 @@ def test_a_message_that_another_session_expunged_is_still_served(tmp_path: Path,
             assert list((await bodies(one, b"2 BODY.PEEK[TEXT]")).values()) == [b"body 2"]
 
     in_world(tmp_path, template, act)
+
+
+def test_messages_of_many_parts_are_listed_in_small_pieces(tmp_path: Path, template: Path) -> None:
+    content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 900 + b"--b--\r\n"
+
+    async def act(here: World) -> None:
+        for _ in range(60):
+            await here.deliver(content)
+        async with logged_in(here, selected="INBOX") as one:
+            sizes: list[int] = []
+            write = one.wire.write
+            one.wire.channel._wire.write = lambda data: (sizes.append(len(data)), write(data))  # type: ignore[method-assign,assignment,func-returns-value]
+            said = await one.ask(b"a FETCH 1:* BODYSTRUCTURE\r\n")
+            assert said.count(b" FETCH (BODYSTRUCTURE (") == 60
+            assert sum(sizes) > 2 << 20
+            assert max(sizes[1:]) <= 600 << 10
+
+    in_world(tmp_path, template, act)
