@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,6 @@ from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.sweeper import Sweeper, SweepSettings
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener
 from mailhost.conversation.services import Limits, Services
-from mailhost.database.database import Database
 from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
@@ -29,9 +28,8 @@ from mailhost.store.index import Indexes
 from mailhost.transport import reactor
 from mailhost.transport.connection import ConversationFactory, Listening
 from mailhost.transport.limits import ConnectionLimit
-from mailhost.transport.listening import listen
+from mailhost.transport.listening import listen, stop_listening
 from mailhost.transport.tls import ServerTLS
-from mailhost.users.domains import list_all
 from mailhost.users.passwords import Cost, Logins, LoginSettings
 
 Ready = Callable[[dict[str, Any]], object]
@@ -54,16 +52,16 @@ def run(config: Config, *, wire: bool, ready: Ready) -> int:
 
 async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Event) -> int:
     """The mailbox store and the user database open first, every port next; then the ready line."""
-    reactor.open_files(config.server.open_files)
+    reactor.need_open_files(config.server.open_files)
     async with AsyncExitStack() as stack:
         services = await open_services(config, events, stack)
         tls = ServerTLS(config.tls.certificate, config.tls.key)
-        ports: dict[str, IListeningPort] = {}
+        ports: dict[ConversationFactory, IListeningPort] = {}
+        stack.push_async_callback(end, ports, config.server.grace)
         for name, factory in factories(config, services, tls):
-            ports[name] = await listen(config.server.bind, config.listeners[name].port, factory)
-            stack.push_async_callback(end, ports[name], factory, config.server.grace)
+            ports[factory] = await listen(config.server.bind, config.listeners[name].port, factory)
         reactor.settle()
-        ready({"ports": {name: config.listeners[name].port for name in ports}})
+        ready({"ports": {name: listener.port for name, listener in config.listeners.items()}})
         return await watch(stop, events, background(config, services))
 
 
@@ -109,7 +107,6 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
     locks.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Services(
         host=config.server.host,
-        postmaster_domain=await first_domain(database, config.server.host),
         database=database,
         directory=directory,
         blobs=blobs,
@@ -143,19 +140,11 @@ async def check_indexes(indexes: Indexes) -> None:
         await indexes.check()
 
 
-async def end(port: IListeningPort, factory: ConversationFactory, grace: timedelta) -> None:
+async def end(ports: dict[ConversationFactory, IListeningPort], grace: timedelta) -> None:
     """Accept no more, and let the conversations under way finish what they do."""
-    with suppress(Exception):
-        stopped = port.stopListening()
-        if stopped is not None:
-            await stopped
-    await factory.end_conversations(grace)
-
-
-async def first_domain(database: Database, host: str) -> str:
-    """Whose postmaster answers RCPT TO:<postmaster>."""
-    domains = await database.read(list_all)
-    return host if host in domains or not domains else domains[0]
+    for port in ports.values():
+        await stop_listening(port)
+    await asyncio.gather(*(factory.end_conversations(grace) for factory in ports))
 
 
 def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSettings:

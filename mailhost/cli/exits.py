@@ -17,6 +17,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "mailhost.database.errors.CommitFailed": (EX_TEMPFAIL, ""),
     "mailhost.message.address.AddressProblem": (EX_DATAERR, ""),
     "mailhost.transport.listening.PortBusy": (EX_TEMPFAIL, ""),
+    "mailhost.transport.reactor.TooFewOpenFiles": (EX_CONFIG, ""),
     "sqlalchemy.exc.SQLAlchemyError": (EX_TEMPFAIL, "the database: "),
     "asyncpg.exceptions._base.PostgresError": (EX_TEMPFAIL, "the database: "),
     "builtins.ConnectionError": (EX_TEMPFAIL, "the database cannot be reached: "),

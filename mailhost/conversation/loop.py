@@ -8,7 +8,7 @@ from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import CommitFailed, Refused
 from mailhost.events.event import CONNECTION_CLOSE, CONNECTION_OPEN, FAULT
-from mailhost.transport.channel import ChannelError, EndOfInput, TimedOut
+from mailhost.transport.channel import ChannelError, EndOfInput, ShuttingDown, TimedOut
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -39,6 +39,9 @@ async def converse(session: Session[Any, Any]) -> None:
         pass
     except (TimedOut, TimeoutError):
         cause = "timeout"
+        session.farewell(cause)
+    except ShuttingDown:
+        cause = "shutdown"
         session.farewell(cause)
     except asyncio.CancelledError:
         cause = "reset"
@@ -73,7 +76,7 @@ async def _exchange(session: Session[Any, Any]) -> None:
 
 async def _answer(session: Session[R, A]) -> A:
     try:
-        request = await session.read()
+        request = await _read(session)
     except SyntaxProblem as problem:
         session.strikes += 1
         return session.bad_syntax(problem)
@@ -87,6 +90,14 @@ async def _answer(session: Session[R, A]) -> A:
     answer = await _run(session, command, request)
     await session.tell(command)
     return answer
+
+
+async def _read(session: Session[R, A]) -> Request[R]:
+    session.channel.at_rest = True
+    try:
+        return await session.read()
+    finally:
+        session.channel.at_rest = False
 
 
 async def _run(session: Session[R, A], command: Command[Any, R, A], request: Request[R]) -> A:

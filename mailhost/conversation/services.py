@@ -29,8 +29,6 @@ class Services:
 
     host: str
     """The name by which this server calls itself."""
-    postmaster_domain: str
-    """Whose postmaster answers RCPT TO:<postmaster> (RFC 5321 section 4.5.1)."""
     database: Database
     directory: Directory
     blobs: BlobStore

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from mailhost.database.database import Database
 from mailhost.delivery.route import Place, Recipient, recipient, resolve
 from mailhost.users.changes import DirectoryChanged
+from mailhost.users.domains import list_all
 
 REMEMBERED_SECONDS = 30.0
 MOST_REMEMBERED = 10_000
@@ -35,6 +36,11 @@ class Directory:
             if generation == self._generation:  # nothing changed while we read
                 self._remember(key, known)
         return recipient(f"{local_part}@{domain}", known[1], expanded=known[2])
+
+    async def home(self, host: str) -> str:
+        """The domain whose postmaster answers for the server itself (RFC 5321 section 4.5.1)."""
+        domains = await self._database.read(list_all)
+        return host if host in domains or not domains else domains[0]
 
     def forget(self) -> None:
         """Something changed."""

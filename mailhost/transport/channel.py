@@ -12,6 +12,7 @@ from typing import Protocol
 HIGH_WATER = 256 << 10
 """Octets of unread input at which the peer is told to wait."""
 LOW_WATER = 64 << 10
+HANDSHAKE_SECONDS = 60.0
 SENT_TOGETHER = 64 << 10
 """Octets of output that wait for each other at most."""
 
@@ -26,6 +27,10 @@ class EndOfInput(ChannelError):
 
 class TimedOut(ChannelError):
     """The peer was silent, or did not read, beyond its deadline."""
+
+
+class ShuttingDown(ChannelError):
+    """The server ends, and the peer was asking for nothing."""
 
 
 class LineTooLong(ChannelError):
@@ -78,7 +83,9 @@ class Channel:
         "_timer",
         "_wire",
         "_writable",
+        "at_rest",
         "closed",
+        "ending",
         "peer",
         "timeout",
     )
@@ -88,6 +95,9 @@ class Channel:
         self.timeout = timeout.total_seconds()
         """Seconds that one wait for input, or for the peer to read, may last."""
         self.closed = False
+        self.at_rest = False
+        """Whether the session waits for a command: it can be ended without loss."""
+        self.ending = False
         self._wire = wire
         self._input = bytearray()
         self._output: list[bytes] = []
@@ -185,7 +195,7 @@ class Channel:
         self._input.clear()
         self._scanned = 0
         # Not wait_for, which gives up the turn: the ClientHello could be read as a line.
-        async with asyncio.timeout(self.timeout):
+        async with asyncio.timeout(min(self.timeout, HANDSHAKE_SECONDS)):
             tls = await self._wire.start_tls()
         self.peer = replace(self.peer, tls=tls)
 
@@ -201,6 +211,12 @@ class Channel:
             self.closed = True
             self._stop_timer()
             self._wire.abort()
+
+    def end(self) -> None:
+        """The server ends: at once for a session at rest, else when it asks for its next command (`ShuttingDown`)."""
+        self.ending = True
+        if self.at_rest and self._arrived is not None and not self._arrived.done():
+            self._arrived.set_exception(ShuttingDown())
 
     # What the transport tells.
 
@@ -231,6 +247,8 @@ class Channel:
         self.flush()
         if self._ended:
             raise EndOfInput
+        if self.ending and self.at_rest:
+            raise ShuttingDown
         if self._paused:
             self._paused = False
             self._wire.resume()

@@ -59,8 +59,8 @@ class Connection(Protocol):
         transport.registerProducer(self, True)
         self.channel = Channel(self, peer, self.factory.timeout)
         self._task = asyncio.get_running_loop().create_task(self._talk(self.channel))
-        self.factory.tasks.add(self._task)
-        self._task.add_done_callback(self.factory.tasks.discard)
+        self.factory.conversations[self._task] = self.channel
+        self._task.add_done_callback(self.factory.conversations.pop)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self.channel is not None:
@@ -175,16 +175,19 @@ class ConversationFactory(ServerFactory):
         self.timeout = listening.timeout
         self.limit = listening.limit
         self.too_many = b"" if listening.implicit_tls else too_many
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.conversations: dict[asyncio.Task[None], Channel] = {}
 
     async def end_conversations(self, grace: timedelta) -> None:
-        """Let those under way finish for so long, then cancel them; what is in a commit ends whole."""
-        if self.tasks:
-            _, late = await asyncio.wait(self.tasks, timeout=grace.total_seconds())
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        """Those at rest end at once; those under way may finish for so long. What is in a commit ends whole in any case."""
+        for channel in self.conversations.values():
+            channel.end()
+        if not self.conversations:
+            return
+        _, late = await asyncio.wait(list(self.conversations), timeout=grace.total_seconds())
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
 
 def _peer(address: IAddress, listener: str) -> Peer:

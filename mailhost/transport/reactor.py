@@ -11,6 +11,8 @@ from contextlib import suppress
 SWITCH_INTERVAL = 0.0002
 """Seconds: so that the writer thread is not starved by a busy loop."""
 
+USEFUL_FILES = 65_536
+
 Program = Callable[[asyncio.Event], Awaitable[int]]
 
 
@@ -49,13 +51,21 @@ def settle() -> None:
     gc.freeze()
 
 
-def open_files(wanted: int) -> int:
-    """Raise this process's limit of open files as far as it may; answers with what it is."""
+class TooFewOpenFiles(Exception):
+    """The system allows fewer open files than the settings ask for."""
+
+
+def need_open_files(wanted: int) -> None:
+    """Raise this process's limit as far as it may. Raises `TooFewOpenFiles` when that is less than `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, max(wanted, 65536))), hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(wanted, USEFUL_FILES)), hard))
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if allowed < wanted:
+        raise TooFewOpenFiles(
+            f"server.open_files: {wanted} are asked for, the system allows {allowed}; raise it (ulimit -n, LimitNOFILE=) or ask for less"
+        )
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -190,7 +190,6 @@ def _services(folder: Path, *, allow_plaintext: bool, limits: Limits, **settings
         settings["locks"] = folder / "locks"
     return Services(
         host=HOST,
-        postmaster_domain=DOMAIN,
         database=database,
         blobs=BlobStore(database, BlobSettings(blobs)),
         indexes=Indexes(database),

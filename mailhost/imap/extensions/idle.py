@@ -17,6 +17,7 @@ DONE = b"DONE"
 async def run(session: IMAPSession, _: None) -> Status:
     """Until the client says DONE. It is as silent as the connection's deadline allows, and no longer."""
     await session.prompt(GO_ON)
+    session.channel.at_rest = True
     line = asyncio.ensure_future(session.rest_of_line())
     try:
         while not line.done():
@@ -25,6 +26,7 @@ async def run(session: IMAPSession, _: None) -> Status:
                 break
             await _something(session, line)
     finally:
+        session.channel.at_rest = False
         if not line.done():
             line.cancel()
     if session.ended:

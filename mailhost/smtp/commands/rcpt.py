@@ -31,7 +31,7 @@ async def run(session: SMTPSession, request: Rcpt) -> Reply:
     if not str(recipient).isascii():
         return replies.UTF8_NOT_ANNOUNCED
     if not recipient.domain:  # RCPT TO:<postmaster>
-        recipient = replace(recipient, domain=session.services.postmaster_domain)
+        recipient = replace(recipient, domain=await session.services.directory.home(session.services.host))
     to = await session.services.directory.route(recipient.local, recipient.domain)
     if not to.is_local and session.login is None:
         return replies.RELAY_DENIED

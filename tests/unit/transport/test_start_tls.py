@@ -51,7 +51,7 @@ def test_tls_from_the_start_begins_with_the_connection() -> None:
         connection.transport = recorder  # type: ignore[assignment]
         connection.connectionMade()
         assert recorder.asked == ["setTcpNoDelay", "startTLS", "registerProducer"]
-        (task,) = factory.tasks
+        (task,) = factory.conversations
         task.cancel()
         await asyncio.wait([task])
 
