@@ -1,7 +1,7 @@
 """The design on one screen: Twisted hosts three protocol factories over one mailbox store and one user database."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -10,21 +10,24 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 from mailhost.administration.opening import blob_store, connect
-from mailhost.config.settings import POP3, SMTP, Config, Listener
+from mailhost.administration.sweeper import Sweeper, SweepSettings
+from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.database import Database
 from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
+from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import FAULT, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.ids import MailboxId, ModSeq
+from mailhost.imap.factory import IMAP4Factory
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
 from mailhost.transport import reactor
-from mailhost.transport.connection import ConversationFactory
+from mailhost.transport.connection import ConversationFactory, Listening
 from mailhost.transport.limits import ConnectionLimit
 from mailhost.transport.listening import listen
 from mailhost.transport.tls import ServerTLS
@@ -61,26 +64,33 @@ async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Even
             stack.push_async_callback(end, ports[name], factory, config.server.grace)
         reactor.settle()
         ready({"ports": {name: config.listeners[name].port for name in ports}})
-        return await watch(
-            stop, events, {"writer": services.database.writer, "index check": check_indexes(services.indexes)}
-        )
+        return await watch(stop, events, background(config, services))
+
+
+def background(config: Config, services: Services) -> dict[str, Awaitable[None]]:
+    """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
+    sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
+    waiting = WaitingDeliveries(services.database, services.blobs, services.events)
+    return {
+        "writer": services.database.writer,
+        "index check": check_indexes(services.indexes),
+        "sweeper": sweeper.run(),
+        "waiting deliveries": waiting.run(),
+    }
 
 
 def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tuple[str, ConversationFactory]]:
     """Three protocol factories, a listener each or several."""
     for name, listener in config.listeners.items():
         own = replace(services, limits=limits(config, listener))
-        common: dict[str, Any] = {
-            "listener": name,
-            "tls": tls,
-            "implicit_tls": name in IMPLICIT_TLS,
-            "timeout": listener.command_timeout,
-            "limit": ConnectionLimit(listener.most_connections, listener.most_per_address),
-        }
-        if isinstance(listener, POP3):
-            yield name, POP3Factory(own, **common)
-        elif isinstance(listener, SMTP):
-            yield name, SMTPFactory(own, smtp_settings(config, listener, submission=name != "smtp"), **common)
+        limit = ConnectionLimit(listener.most_connections, listener.most_per_address)
+        listening = Listening(name, tls, name in IMPLICIT_TLS, listener.command_timeout, limit)
+        if isinstance(listener, SMTP):
+            yield name, SMTPFactory(own, listening, smtp_settings(config, listener, submission=name != "smtp"))
+        elif isinstance(listener, POP3):
+            yield name, POP3Factory(own, listening)
+        elif isinstance(listener, IMAP):
+            yield name, IMAP4Factory(own, listening)
 
 
 async def open_services(config: Config, events: Events, stack: AsyncExitStack) -> Services:
@@ -113,7 +123,7 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
     )
 
 
-async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Any]) -> int:
+async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Awaitable[None]]) -> int:
     """Wait for the signal. A task that ends before it is a fault: the service stops with EX_SOFTWARE rather than limp on."""
     watched = {asyncio.ensure_future(task): name for name, task in tasks.items()}
     stopping = asyncio.ensure_future(stop.wait())
@@ -164,6 +174,16 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
 def limits(config: Config, listener: Listener) -> Limits:
     return Limits(
         listener.most_errors, int(listener.line_octets), config.login.tries, int(config.submission.message_octets)
+    )
+
+
+def sweep_settings(config: Config) -> SweepSettings:
+    kept = config.store
+    return SweepSettings(
+        keep_expunged=kept.keep_expunged,
+        keep_deliveries=kept.keep_deliveries,
+        orphan_age=kept.orphan_age,
+        every=kept.sweep_interval,
     )
 
 

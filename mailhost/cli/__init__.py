@@ -4,6 +4,7 @@ Every way out is a code of sysexits.h with one line on standard error. Read `exi
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -40,6 +41,7 @@ class Program(click.Group):
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """A full mailbox server: SMTP, POP3 and IMAP4 over one mailbox store that never loses mail."""
+    os.umask(0o077)  # mail, keys and passwords are the server's alone
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

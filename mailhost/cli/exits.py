@@ -3,23 +3,26 @@
 import errno
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import click
-
-from mailhost.config.problem import ConfigProblem
-from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
 
 EX_USAGE, EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 64, 65, 70, 74, 75, 77, 78
 INTERRUPTED = 130
 
-PROBLEMS: Sequence[tuple[type[Exception], int]] = (
-    (ConfigProblem, EX_CONFIG),
-    (SchemaTooNew, EX_CONFIG),
-    (DatabaseUnsafe, EX_CONFIG),
-    (CommitFailed, EX_TEMPFAIL),
-)
-"""What an administrator can mend: the problem's own text is the line."""
+PROBLEMS: Mapping[str, tuple[int, str]] = {
+    "mailhost.config.problem.ConfigProblem": (EX_CONFIG, ""),
+    "mailhost.database.errors.SchemaTooNew": (EX_CONFIG, ""),
+    "mailhost.database.errors.DatabaseUnsafe": (EX_CONFIG, ""),
+    "mailhost.database.errors.CommitFailed": (EX_TEMPFAIL, ""),
+    "mailhost.message.address.AddressProblem": (EX_DATAERR, ""),
+    "mailhost.transport.listening.PortBusy": (EX_TEMPFAIL, ""),
+    "sqlalchemy.exc.SQLAlchemyError": (EX_TEMPFAIL, "the database: "),
+    "asyncpg.exceptions._base.PostgresError": (EX_TEMPFAIL, "the database: "),
+    "builtins.ConnectionError": (EX_TEMPFAIL, "the database cannot be reached: "),
+}
+"""What an administrator can mend: its code, and what stands before the problem's own first line. By name, so that nothing is
+imported for it; a problem's base classes count too."""
 
 TROUBLES: Mapping[int, int] = {
     errno.EADDRINUSE: EX_TEMPFAIL,
@@ -57,9 +60,12 @@ def verdict(problem: Exception) -> tuple[str, int]:
     """The line and the code for a problem."""
     if isinstance(problem, Failure):
         return problem.message, problem.code
-    for kind, code in PROBLEMS:
-        if isinstance(problem, kind):
-            return str(problem), code
+    for kind in type(problem).__mro__:
+        if known := PROBLEMS.get(f"{kind.__module__}.{kind.__qualname__}"):
+            code, prefix = known
+            return prefix + (str(problem).strip() or kind.__name__).splitlines()[0], code
+    if isinstance(problem, ModuleNotFoundError) and problem.name == "asyncpg":
+        return 'database.url: PostgreSQL needs asyncpg; pip install "mailhost[postgresql]"', EX_CONFIG
     if isinstance(problem, OSError):
         place = f"{problem.filename}: " if problem.filename else ""
         return f"{place}{problem.strerror or problem}", TROUBLES.get(problem.errno or 0, EX_IOERR)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from mailhost.cli.exits import EX_DATAERR, Failure
 from mailhost.config.settings import Config, Login
 
 Pair = tuple[str, str]
@@ -37,22 +38,29 @@ async def list_accounts(config: Config) -> list[Any]:
 
 async def welcome(config: Config, addresses: Iterable[str], message: str) -> None:
     """Deliver a first message to each address, by the way that every message takes."""
-    from mailhost.administration import accounts
     from mailhost.administration.opening import blob_store, open_database
+    from mailhost.delivery.local import deliver_notice
+    from mailhost.message.address import parse_address
 
     async with open_database(config) as database:
         blobs = blob_store(config, database)
         for address in addresses:
-            await accounts.welcome(database, config, blobs, address, message)
+            to = parse_address(address.encode())
+            await deliver_notice(database, blobs, config.server.host, to, "Welcome to mailhost", message)
         blobs.close()
 
 
 async def add_domain(config: Config, name: str) -> None:
+    """Raises `Failure`."""
     from mailhost.administration import domains
     from mailhost.administration.opening import open_database
+    from mailhost.users.errors import DomainExists
 
     async with open_database(config) as database:
-        await domains.add_domain(database, name)
+        try:
+            await domains.add_domain(database, name)
+        except DomainExists:
+            raise Failure(f"{name}: there is such a domain already", EX_DATAERR) from None
 
 
 async def list_domains(config: Config) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import click
 
 from mailhost.cli.options import CONFIG, SET
 from mailhost.config.load import load
-from mailhost.config.settings import Config
+from mailhost.config.problem import ConfigProblem
+from mailhost.config.settings import TLS, Config
 
 Ready = Callable[[dict[str, Any]], None]
 
@@ -29,11 +31,24 @@ def command(config_path: Path, overrides: tuple[str, ...], wire: bool, ready_jso
 
 def serve(config: Config, *, wire: bool, ready: Ready) -> int:
     """Blocks until the server ends; answers with the exit code. `ready` hears once that every port is open."""
-    # here, so that other commands start without Twisted
-    from mailhost.service import run
+    check_certificate(config.tls)
+    from mailhost.service import run  # here, so that other commands start without Twisted
 
-    code: int = run(config, wire=wire, ready=ready)
-    return code
+    return run(config, wire=wire, ready=ready)
+
+
+def check_certificate(tls: TLS) -> None:
+    """Certificate and key are there and belong together. Raises `ConfigProblem` with the setting's name."""
+    for key, path in (("tls.certificate", tls.certificate), ("tls.key", tls.key)):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise ConfigProblem(str(path), key, f"cannot be read: {error.strerror}") from None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password=lambda: "")
+    except (ssl.SSLError, ValueError):
+        cure = "does not go with the certificate; both are PEM, the key without a passphrase"
+        raise ConfigProblem(str(tls.key), "tls.key", cure) from None
 
 
 def announce(facts: Mapping[str, Any]) -> None:

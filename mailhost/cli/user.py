@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +19,7 @@ from mailhost.config.settings import Config
 LONGEST_PASSWORD = 1024
 """Octets. Nobody types more, and each one costs the hash its time."""
 LONGEST_LINE = 2048
+MOST_LINES = 100_000
 
 
 @click.group
@@ -36,7 +37,8 @@ def add(address: str | None, password_stdin: bool, lines: bool, config_path: Pat
     if lines in (address is not None, password_stdin):
         raise click.UsageError("give ADDRESS --password-stdin, or --lines")
     config = load(config_path)
-    pairs = read_pairs(sys.stdin.buffer) if lines else iter([(address or "", read_password(sys.stdin.buffer))])
+    source = sys.stdin.buffer
+    pairs = read_pairs(source) if lines else [(address or "", read_password(source))]
     return asyncio.run(_add(config, pairs))
 
 
@@ -52,7 +54,7 @@ def list_(as_json: bool, config_path: Path) -> None:
         click.echo("".join(f"{_address(account)}\n" for account in found), nl=False)
 
 
-async def _add(config: Config, pairs: Iterator[office.Pair]) -> int:
+async def _add(config: Config, pairs: Iterable[office.Pair]) -> int:
     """The exit code: EX_DATAERR when an address has no account afterwards."""
     added = refused = 0
     async for address, reason in office.add_accounts(config, pairs):
@@ -70,11 +72,18 @@ def read_password(source: BinaryIO) -> str:
     return _checked_password(source.readline(LONGEST_LINE), "the password")
 
 
-def read_pairs(source: BinaryIO) -> Iterator[office.Pair]:
-    """Lines `ADDRESS PASSWORD`; empty ones and those that begin with # are left out. Raises `Failure` with the line's number."""
+def read_pairs(source: BinaryIO) -> list[office.Pair]:
+    """Lines `ADDRESS PASSWORD`; empty ones and those that begin with # are left out.
+
+    All are read before the first account is made: a mistake in line 900 leaves nothing half done. Raises `Failure`.
+    """
+    pairs = []
     for number, line in enumerate(iter(lambda: source.readline(LONGEST_LINE), b""), 1):
+        if number > MOST_LINES:
+            raise Failure(f"more than {MOST_LINES} lines: give them in parts", EX_DATAERR)
         if line.strip() and not line.startswith(b"#"):
-            yield _pair(line, number)
+            pairs.append(_pair(line, number))
+    return pairs
 
 
 def _pair(line: bytes, number: int) -> office.Pair:

@@ -57,7 +57,7 @@ async def _exchange(session: Session[Any, Any]) -> None:
     while not session.ended:
         answer = await _answer(session)
         session.send(answer)
-        if not session.channel.has_input:
+        if session.channel.is_full or not session.channel.has_input:
             await session.channel.drain()
         await session.act_after()
         if session.strikes >= session.services.limits.most_errors:

@@ -41,6 +41,11 @@ class Accepted:
     deliveries: tuple[Delivery, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Deliveries wait: announced to those who carry them on."""
+
+
 @for_many
 def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted | Refused]:
     """Store and queue (design: invariant 4, accepted recipients are the sum of the states). Nothing is looked up or refused here."""
@@ -60,6 +65,8 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     entries.insert_many(
         tx, [each.acceptance for each in requests], [row for each in accepted for row in each.deliveries]
     )
+    if any(row.state is State.WAITING for each in accepted for row in each.deliveries):
+        tx.announce(Queued())
     return list(accepted)
 
 

@@ -54,6 +54,13 @@ def part(parts: bytes, section: tuple[int, ...]) -> Part | None:
     return None if place is None else _part(parts, place)
 
 
+def leaves(parts: bytes) -> Iterator[Part]:
+    """The parts without parts of their own, in order: what a text is searched in."""
+    for place in range(len(parts) // _ROW.size):
+        if _kind(parts, place) == Kind.LEAF:
+            yield _part(parts, place)
+
+
 def message(parts: bytes, section: tuple[int, ...]) -> Part | None:
     """The message whose HEADER and TEXT a section names: the whole one for `()`, else the one that the part carries."""
     place = _place(parts, section)

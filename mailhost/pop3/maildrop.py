@@ -129,10 +129,10 @@ async def open_maildrop(database: Database, locks: Path, account: AccountId) -> 
 async def locate(database: Database, maildrop: Maildrop, number: MessageNumber) -> Located:
     """Where a message's octets are. Raises what `entry` raises, and `MessageGone`."""
     entry = maildrop.entry(number)
-    found = await database.read(messages.locate_present, maildrop.key, [entry.uid])
-    if not found:
+    found = await database.read(messages.locate_present, maildrop.key, entry.uid)
+    if found is None:
         raise MessageGone
-    return found[0]
+    return found
 
 
 async def remove_deleted(database: Database, maildrop: Maildrop) -> list[Uid]:

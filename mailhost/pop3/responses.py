@@ -1,6 +1,5 @@
 """All that the server can say: named responses, and multi-line ones as a stream over pieces (RFC 1939 section 3)."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +11,6 @@ AUTH, IN_USE, SYS_TEMP, SYS_PERM = "AUTH", "IN-USE", "SYS/TEMP", "SYS/PERM"
 """Response codes (RFC 2449 section 8, RFC 3206 section 4)."""
 
 LINES_A_PIECE = 1000
-NEWLINE = re.compile(rb"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ class CRLF:
         if data:
             pairs = data.count(b"\r\n")
             if data.count(b"\n") != pairs or data.count(b"\r") != pairs:
-                data = NEWLINE.sub(b"\r\n", data)
+                data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
             self._in_line = not data.endswith(b"\r\n")
         return data
 
@@ -214,10 +212,9 @@ class Top:
         return None if end < 0 else end + 4
 
     def _body_end(self, data: bytes, at: int) -> int:
-        if data.count(b"\n", at) < self._wanted:
-            self._wanted -= data.count(b"\n", at)
-            return len(data)
-        for _ in range(self._wanted):
-            at = data.index(b"\n", at) + 1
-        self.finished = True
-        return at
+        lines = data.count(b"\n", at)
+        self.finished = lines >= self._wanted
+        if self.finished:
+            return len(data) - len(data[at:].split(b"\n", self._wanted)[-1])
+        self._wanted -= lines
+        return len(data)

@@ -62,9 +62,16 @@ def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Ac
         .where(delivery.c.destination == "", delivery.c.state == State.WAITING, delivery.c.next_try <= now)
         .order_by(delivery.c.next_try)
         .limit(most)
-        .with_for_update(of=delivery)
     )
     return [(_delivery(row), _acceptance(row)) for row in rows]
+
+
+def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
+    """The row, if it waits still; nobody else finishes it before this transaction ends."""
+    row = tx.execute(
+        select(delivery).where(delivery.c.id == id_, delivery.c.state == State.WAITING).with_for_update()
+    ).one_or_none()
+    return None if row is None else _delivery(row)
 
 
 def finish(tx: Transaction, done: Delivery) -> None:
@@ -162,21 +169,24 @@ def _delivery_row(d: Delivery) -> tuple[Any, ...]:
 
 
 def _delivery(row: Row[Any]) -> Delivery:
+    c = delivery.c
+    m = row._mapping  # noqa: SLF001 - the public way to a column that two tables have
     return Delivery(
-        id=row.id,
-        journey=row.acceptance_id,
-        parent=row.parent_id,
-        recipient=row.recipient,
-        original=row.original,
-        destination=row.destination,
-        state=State(row.state),
-        reason=row.reason,
-        account=row.account_id,
-        mailbox=row.mailbox_id,
-        uid=row.uid,
-        next_try=row.next_try,
-        finished_at=row.finished_at,
-        notify=row.notify,
+        id=m[c.id],
+        journey=m[c.acceptance_id],
+        parent=m[c.parent_id],
+        recipient=m[c.recipient],
+        original=m[c.original],
+        destination=m[c.destination],
+        state=State(m[c.state]),
+        reason=m[c.reason],
+        account=m[c.account_id],
+        mailbox=m[c.mailbox_id],
+        uid=m[c.uid],
+        next_try=m[c.next_try],
+        finished_at=m[c.finished_at],
+        notify=m[c.notify],
+        tries=m[c.tries],
     )
 
 

@@ -56,3 +56,4 @@ class Delivery:
     next_try: Millis | None = None
     finished_at: Millis | None = None
     notify: str | None = None
+    tries: int = 0

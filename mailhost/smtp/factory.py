@@ -1,42 +1,14 @@
-"""The SMTP factory: accepts connections of one listener and talks SMTP on them."""
+"""SMTPFactory: accepts connections, and starts an SMTP session on each."""
 
-from datetime import timedelta
-
-from twisted.internet.interfaces import IOpenSSLContextFactory
-
-from mailhost.conversation.loop import converse
 from mailhost.conversation.services import Services
-from mailhost.smtp import replies
-from mailhost.smtp.dialect import COMMANDS
-from mailhost.smtp.session import SMTPSession, SMTPSettings
-from mailhost.transport.channel import Channel
-from mailhost.transport.connection import ConversationFactory
-from mailhost.transport.limits import ConnectionLimit
+from mailhost.smtp.dialect import conversation
+from mailhost.smtp.replies import TOO_MANY_CONNECTIONS
+from mailhost.smtp.session import SMTPSettings
+from mailhost.transport.connection import ConversationFactory, Listening
 
 
 class SMTPFactory(ConversationFactory):
-    """For other hosts on port 25, for users on the submission ports."""
+    """For other hosts (port 25), and for users who submit (ports 587 and 465)."""
 
-    def __init__(
-        self,
-        services: Services,
-        settings: SMTPSettings,
-        *,
-        listener: str,
-        tls: IOpenSSLContextFactory,
-        implicit_tls: bool,
-        timeout: timedelta,
-        limit: ConnectionLimit,
-    ) -> None:
-        async def talk(channel: Channel) -> None:
-            await converse(SMTPSession(channel, services, COMMANDS, settings))
-
-        super().__init__(
-            talk,
-            listener=listener,
-            tls=tls,
-            implicit_tls=implicit_tls,
-            timeout=timeout,
-            limit=limit,
-            too_many=bytes(replies.TOO_MANY_CONNECTIONS),
-        )
+    def __init__(self, services: Services, listening: Listening, settings: SMTPSettings) -> None:
+        super().__init__(conversation(services, settings), listening, bytes(TOO_MANY_CONNECTIONS))

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from mailhost.database.errors import Refused
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -78,11 +76,3 @@ HEADER_TOO_LARGE = reply(552, "5.3.4", "The header is too large")
 LOOP = reply(554, "5.4.6", "Too many hops: this message is in a loop")
 NO_VALID_RECIPIENTS = reply(554, "5.5.1", "No valid recipients")
 UTF8_NOT_ANNOUNCED = reply(553, "5.6.7", "Non-ASCII addresses are not supported here")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Which reply tells an error of the layers below."""
-
-    error: type[Refused]
-    reply: Reply

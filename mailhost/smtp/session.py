@@ -1,9 +1,9 @@
 """An SMTP session: its states, its envelope, and what it says when something is wrong."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import PlaintextForbidden
@@ -71,19 +71,24 @@ STATE_REFUSALS: Mapping[State, Reply] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a listener speaks: the base and its extensions, summed."""
+
+    commands: Mapping[str, "SMTPCommand"]
+    announced: tuple[Callable[["SMTPSession"], tuple[str, ...]], ...]
+    """What each extension says in EHLO now."""
+    mail: Mapping[str, "MailParameter"]
+
+
 class SMTPSession(Session[Reader, Reply]):
     """One conversation with another host, or with a user's client."""
 
     protocol: ClassVar[str] = "smtp"
 
-    def __init__(
-        self,
-        channel: Channel,
-        services: Services,
-        commands: Mapping[str, Command[Any, Reader, Reply]],
-        settings: SMTPSettings,
-    ) -> None:
-        super().__init__(channel, services, commands)
+    def __init__(self, channel: Channel, services: Services, dialect: Dialect, settings: SMTPSettings) -> None:
+        super().__init__(channel, services, dialect.commands)
+        self.dialect = dialect
         self.settings = settings
         self.helo = ""
         self.extended = False
@@ -177,6 +182,11 @@ class SMTPSession(Session[Reader, Reply]):
 
     def farewell(self, cause: str) -> None:
         self.write(bytes(FAREWELLS[cause]))
+
+
+SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
+MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
+"""Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
 
 
 def _masked(line: bytes) -> bytes:

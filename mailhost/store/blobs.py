@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, union_all
+from sqlalchemy import bindparam as bind
 
 from mailhost.database.hot import Hot
-from mailhost.database.marks import long
+from mailhost.database.marks import long, one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.ids import BlobId
@@ -19,6 +20,7 @@ CHUNK_OCTETS = 256 << 10
 COLUMNS = ("id", "sha256", "size", "stored_size", "codec", "place", "data")
 INSERT = Hot(insert(blob), *COLUMNS)
 INSERT_CHUNK = Hot(insert(blob_chunk), "blob_id", "seq", "data")
+ONE = select(blob).where(blob.c.id == bind("blob"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,13 @@ def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
 
 def stored(tx: Transaction, ids: Sequence[BlobId]) -> dict[BlobId, PreparedBlob]:
     """The rows of some blobs; the octets of INLINE ones come with them."""
-    rows = tx.execute(select(blob).where(one_of(blob.c.id, ids)))
-    return {
-        row.id: PreparedBlob(
-            row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data
-        )
-        for row in rows
-    }
+    return {row.id: _value(row) for row in tx.execute(select(blob).where(one_of(blob.c.id, ids)))}
+
+
+@one_statement
+def stored_one(tx: Transaction, id_: BlobId) -> PreparedBlob:
+    """`stored` for one blob, by a statement that is built once."""
+    return _value(tx.execute(ONE, {"blob": id_}).one())
 
 
 def chunk(tx: Transaction, id_: BlobId, seq: int) -> bytes:
@@ -104,6 +106,10 @@ def _dead(tx: Transaction, in_use: Sequence[Select[Any]], ids: Sequence[BlobId])
     used = union_all(*(select(each.c[0]).where(one_of(each.c[0], ids)) for each in named)).subquery()
     unnamed = blob.c.id.not_in(select(used.c[0]))
     return tx.execute(select(blob.c.id, blob.c.place).where(one_of(blob.c.id, ids), unnamed).order_by(blob.c.id)).all()
+
+
+def _value(row: Row[Any]) -> PreparedBlob:
+    return PreparedBlob(row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data)
 
 
 def _row(each: PreparedBlob) -> tuple[Any, ...]:

@@ -90,7 +90,7 @@ def masks(action: FlagAction, flags: Flags) -> tuple[int, int]:
         case FlagAction.ADD:
             return ALL_FLAGS, flags
         case FlagAction.REMOVE:
-            return ALL_FLAGS & ~flags, 0
+            return ALL_FLAGS & ~int(flags), 0  # ~ of an IntFlag would drop the keywords
 
 
 def bits_for(tx: Transaction, key: MailboxKey, names: Sequence[str], learn: bool = True) -> Flags:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Text, delete, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Text, delete, func, insert, select, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.exc import IntegrityError
 
@@ -78,19 +78,20 @@ FIND = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.
 GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id"))
 WANTED = pairs(bind("keys", type_=Text))
 IS_WANTED = (mailbox.c.account_id == WANTED.c.first) & (mailbox.c.id == WANTED.c.second)
-LOCK = (
-    select(*(mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")))
-    .join_from(WANTED, mailbox, IS_WANTED)
-    .order_by(mailbox.c.id)
-    .with_for_update(of=mailbox)
-)
+_LOCKED = [mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")]
+LOCK_ONE = select(*_LOCKED).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id")).with_for_update()
+LOCK = select(*_LOCKED).join_from(WANTED, mailbox, IS_WANTED).order_by(mailbox.c.id).with_for_update(of=mailbox)
 VERSIONS = select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(WANTED, mailbox, IS_WANTED)
 """Each row is found by its whole key, account first: an id alone has no index."""
 
 
 def lock(tx: Transaction, keys: Collection[MailboxKey]) -> dict[MailboxId, Locked]:
     """Take the rows of some mailboxes by ascending id, so that two nodes never wait for each other. Missing ones are left out."""
-    rows = tx.execute(LOCK, {"keys": array_of((key.account, key.id) for key in keys)})
+    if len(keys) == 1:
+        (key,) = keys
+        rows = tx.execute(LOCK_ONE, {"account": key.account, "id": key.id})
+    else:
+        rows = tx.execute(LOCK, {"keys": array_of((key.account, key.id) for key in keys)})
     return {
         row.id: Locked(MailboxKey(row.account_id, row.id), row.uid_validity, row.uid_next, row.highest_mod_seq)
         for row in rows
@@ -294,6 +295,14 @@ def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
         update(mailbox).where(*here, mailbox.c.recent_uid < mailbox.c.uid_next).values(recent_uid=mailbox.c.uid_next)
     )
     return Uid(recent)
+
+
+@one_statement
+def count_recent(tx: Transaction, key: MailboxKey, recent_uid: Uid) -> int:
+    """Messages from `recent_uid` on: what STATUS tells as RECENT."""
+    here = mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id
+    count: int = tx.execute(select(func.count()).where(*here, mailbox_message.c.uid >= recent_uid)).scalar_one()
+    return count
 
 
 @one_statement

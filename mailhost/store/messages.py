@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select
+from sqlalchemy import bindparam as bind
 
 from mailhost.database.errors import Refused
 from mailhost.database.hot import Hot
-from mailhost.database.marks import for_many, long, long_by
+from mailhost.database.marks import for_many, long, long_by, one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.ids import MailboxId, Millis, ModSeq, Uid
@@ -57,6 +58,20 @@ LOCATION = [
     message.c[name]
     for name in ("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
 ]
+PRESENT = (
+    select(mailbox_message.c.uid, *LOCATION)
+    .join_from(
+        mailbox_message,
+        message,
+        (message.c.account_id == mailbox_message.c.account_id) & (message.c.id == mailbox_message.c.message_id),
+    )
+    .where(
+        mailbox_message.c.account_id == bind("account"),
+        mailbox_message.c.mailbox_id == bind("mailbox"),
+        mailbox_message.c.uid == bind("number"),
+    )
+)
+"""Built once: building a statement costs five times what running it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +213,11 @@ def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Locate
     return _located(_join(tx, key, uids, LOCATION))
 
 
-def locate_present(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Located]:
-    """`locate` for POP3, which has no word for expunged messages that are still served: those are left out."""
-    return _located(_joined(tx, mailbox_message, key, uids, LOCATION))
+@one_statement
+def locate_present(tx: Transaction, key: MailboxKey, uid: Uid) -> Located | None:
+    """`locate` for POP3, which has no word for an expunged message that is still served: there is none."""
+    found = _located(tx.execute(PRESENT, {"account": key.account, "mailbox": key.id, "number": uid}).all())
+    return found[0] if found else None
 
 
 @long

@@ -77,7 +77,7 @@ class BlobStore:
                 yield piece
 
     async def blob_pieces(self, id_: BlobId, start: int, end: int) -> AsyncIterator[bytes]:
-        row = (await self._database.read(blobs.stored, [id_]))[id_]
+        row = await self._database.read(blobs.stored_one, id_)
         if row.place is Place.INLINE:
             yield self.expand(row)[start:end]
         elif row.place is Place.FILE:

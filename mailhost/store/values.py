@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import NewType
 
 from mailhost.ids import AccountId, BlobId, MailboxId, MessageId, Millis, ModSeq, Uid, UidValidity
-from mailhost.message.structure import Scanned as Structure
+from mailhost.message.structure import Scanned
+
+Structure = Scanned
+"""What the scanner found once, at acceptance: finished bytes for FETCH."""
 
 Flags = NewType("Flags", int)
 """A message's flags as bits: five of the system, then 27 keywords of its mailbox (RFC 3501 section 2.3.2)."""

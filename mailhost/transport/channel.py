@@ -148,6 +148,11 @@ class Channel:
         """Whether the peer has sent something that is not read yet."""
         return bool(self._input)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the peer reads more slowly than the session writes: it is time to `drain`."""
+        return self._writable is not None
+
     def write(self, data: bytes) -> None:
         """Send some octets: at once while the session waits for its peer, else together with what follows.
 
@@ -179,7 +184,9 @@ class Channel:
         self.flush()
         self._input.clear()
         self._scanned = 0
-        tls = await asyncio.wait_for(self._wire.start_tls(), self.timeout)
+        # Not wait_for, which gives up the turn: the ClientHello could be read as a line.
+        async with asyncio.timeout(self.timeout):
+            tls = await self._wire.start_tls()
         self.peer = replace(self.peer, tls=tls)
 
     def close(self) -> None:

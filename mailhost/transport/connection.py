@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -53,6 +54,8 @@ class Connection(Protocol):
             transport.loseConnection()
             return
         self._counted = peer.address
+        if self.factory.implicit_tls:
+            self._begin_tls()  # now: a turn later the ClientHello may have been read in clear, and is lost
         transport.registerProducer(self, True)
         self.channel = Channel(self, peer, self.factory.timeout)
         self._task = asyncio.get_running_loop().create_task(self._talk(self.channel))
@@ -89,6 +92,10 @@ class Connection(Protocol):
         if self._handshake is not None and not self._handshake.done():
             self._handshake.set_result(_tls_facts(self.transport))
 
+    def _begin_tls(self) -> None:
+        self._handshake = asyncio.get_running_loop().create_future()
+        self.transport.startTLS(self.factory.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
+
     async def _talk(self, channel: Channel) -> None:
         try:
             if self.factory.implicit_tls:
@@ -111,10 +118,11 @@ class Connection(Protocol):
         self.transport.resumeProducing()
 
     async def start_tls(self) -> str:
-        self._handshake = asyncio.get_running_loop().create_future()
-        self.transport.unregisterProducer()
-        self.transport.startTLS(self.factory.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
-        self.transport.registerProducer(self, True)
+        if self._handshake is None:
+            self.transport.unregisterProducer()
+            self._begin_tls()
+            self.transport.registerProducer(self, True)
+        assert self._handshake is not None
         return await self._handshake
 
     def close(self) -> None:
@@ -139,30 +147,34 @@ class Connection(Protocol):
         """The connection ends: `connectionLost` follows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How one listener takes connections in."""
+
+    name: str
+    """As the settings call it: smtp, submission, imaps ..."""
+    tls: IOpenSSLContextFactory
+    implicit_tls: bool
+    """TLS from the first octet (RFC 8314), or by command."""
+    timeout: timedelta
+    limit: ConnectionLimit
+
+
 class ConversationFactory(ServerFactory):
     """Accepts connections of one listener, and starts a conversation on each."""
 
     protocol = Connection  # type: ignore[assignment]  # Twisted types its protocols by their factory
     noisy = False
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        *,
-        listener: str,
-        tls: IOpenSSLContextFactory,
-        implicit_tls: bool,
-        timeout: timedelta,
-        limit: ConnectionLimit,
-        too_many: bytes,
-    ) -> None:
+    def __init__(self, conversation: Conversation, listening: Listening, too_many: bytes) -> None:
+        """`too_many` is said, in clear only, to a connection beyond the limit."""
         self.conversation = conversation
-        self.listener = listener
-        self.tls = tls
-        self.implicit_tls = implicit_tls
-        self.timeout = timeout
-        self.limit = limit
-        self.too_many = b"" if implicit_tls else too_many
+        self.listener = listening.name
+        self.tls = listening.tls
+        self.implicit_tls = listening.implicit_tls
+        self.timeout = listening.timeout
+        self.limit = listening.limit
+        self.too_many = b"" if listening.implicit_tls else too_many
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def end_conversations(self, grace: timedelta) -> None:

@@ -166,4 +166,5 @@ def _read_certificate(path: Path) -> x509.Certificate:
 def _write_new(path: Path, octets: bytes, mode: int) -> None:
     """Raises FileExistsError rather than to overwrite."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask
         file.write(octets)

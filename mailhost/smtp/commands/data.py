@@ -10,10 +10,9 @@ from mailhost.message.received import Hop, received_field
 from mailhost.queue.values import Acceptance, State
 from mailhost.smtp import replies
 from mailhost.smtp.data import DataDecoder
-from mailhost.smtp.extensions.extension import SMTPCommand
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import SMTPSession
+from mailhost.smtp.session import SMTPCommand, SMTPSession
 from mailhost.smtp.session import State as SessionState
 from mailhost.store.values import Content
 

@@ -1,10 +1,8 @@
 """HELO and EHLO: the client says who it is (RFC 5321 section 4.1.1.1)."""
 
-from mailhost.smtp.extensions import EXTENSIONS
-from mailhost.smtp.extensions.extension import SMTPCommand
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply, reply
-from mailhost.smtp.session import ANYWHERE, SMTPSession
+from mailhost.smtp.session import ANYWHERE, SMTPCommand, SMTPSession
 
 
 def parse(reader: Reader) -> str:
@@ -24,7 +22,7 @@ async def ehlo(session: SMTPSession, host: str) -> Reply:
     """Lists only what works now."""
     session.reset()
     session.helo, session.extended = host, True
-    lines = [line for extension in EXTENSIONS for line in extension.lines(session)]
+    lines = [line for announced in session.dialect.announced for line in announced(session)]
     return reply(250, "", f"{session.services.host} greets {host}", *lines)
 
 

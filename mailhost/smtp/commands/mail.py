@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from mailhost.message.address import Address
 from mailhost.smtp import replies
 from mailhost.smtp.envelope import Envelope
-from mailhost.smtp.extensions import EXTENSIONS
-from mailhost.smtp.extensions.extension import MailParameter, SMTPCommand
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import SMTPSession, State
+from mailhost.smtp.session import SMTPCommand, SMTPSession, State
 from mailhost.users import addresses
 from mailhost.users.values import Local
-
-PARAMETERS: Mapping[str, MailParameter] = {
-    name: take for extension in EXTENSIONS for name, take in extension.mail.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +32,7 @@ async def run(session: SMTPSession, request: Mail) -> Reply:
         return replies.UTF8_NOT_ANNOUNCED
     envelope = Envelope(request.reverse_path)
     for name, value in request.parameters.items():
-        take = PARAMETERS.get(name)
+        take = session.dialect.mail.get(name)
         refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, envelope, value)
         if refusal is not None:
             return refusal

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 from mailhost.message.address import Address
 from mailhost.smtp import replies
-from mailhost.smtp.extensions.extension import SMTPCommand
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import SMTPSession, State
+from mailhost.smtp.session import SMTPCommand, SMTPSession, State
 
 
 def parse(reader: Reader) -> Address:

@@ -1,10 +1,9 @@
 """RSET, NOOP, VRFY, HELP and QUIT (RFC 5321 sections 4.1.1.5 to 4.1.1.10)."""
 
 from mailhost.smtp import replies
-from mailhost.smtp.extensions.extension import SMTPCommand
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import ANYWHERE, SMTPSession
+from mailhost.smtp.session import ANYWHERE, SMTPCommand, SMTPSession
 
 
 def nothing(reader: Reader) -> None:

@@ -7,10 +7,10 @@ from mailhost.conversation.login import LONGEST_RESPONSE, MechanismUnknown, auth
 from mailhost.sasl.mechanism import SASLAborted, SASLProblem
 from mailhost.smtp import replies
 from mailhost.smtp.envelope import Envelope
-from mailhost.smtp.extensions.extension import Extension, SMTPCommand
+from mailhost.smtp.extensions.extension import Extension
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply, reply
-from mailhost.smtp.session import SMTPSession, State
+from mailhost.smtp.session import SMTPCommand, SMTPSession, State
 from mailhost.transport.channel import LineTooLong
 
 

@@ -2,17 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from mailhost.conversation.command import Command
-from mailhost.smtp.envelope import Envelope
-from mailhost.smtp.grammar import Reader
-from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import SMTPSession
-
-SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
-MailParameter = Callable[[SMTPSession, Envelope, str], Reply | None]
-"""Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
+from mailhost.smtp.session import MailParameter, SMTPCommand, SMTPSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """STARTTLS: go on inside TLS (RFC 3207)."""
 
 from mailhost.smtp import replies
-from mailhost.smtp.extensions.extension import Extension, SMTPCommand
+from mailhost.smtp.extensions.extension import Extension
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import AFTER_HELLO, SMTPSession, State
+from mailhost.smtp.session import AFTER_HELLO, SMTPCommand, SMTPSession, State
 from mailhost.transport.channel import ChannelError
 
 

@@ -1,6 +1,7 @@
 """Every way out is a code of sysexits.h with one line, never a traceback."""
 
 import errno
+import importlib
 import io
 from pathlib import Path
 
@@ -10,8 +11,12 @@ import pytest
 from mailhost import __version__
 from mailhost.cli import COMMANDS, main, program
 from mailhost.cli.exits import EX_DATAERR, Failure, verdict
+from mailhost.cli.exits import PROBLEMS as PROBLEMS_BY_NAME
+from mailhost.cli.quickstart.certificates import Folder, ensure
+from mailhost.cli.run import check_certificate
 from mailhost.cli.user import LONGEST_PASSWORD, read_pairs, read_password
 from mailhost.config.problem import ConfigProblem
+from mailhost.config.settings import TLS
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
 
 
@@ -91,6 +96,16 @@ PROBLEMS: list[tuple[Exception, str, int]] = [
     (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x: Permission denied", 77),
     (OSError(errno.EIO, "Input/output error", "/x"), "/x: Input/output error", 74),
     (Failure("no", EX_DATAERR), "no", 65),
+    (
+        ConnectionRefusedError(111, "Connect call failed"),
+        "the database cannot be reached: [Errno 111] Connect call failed",
+        75,
+    ),
+    (
+        ModuleNotFoundError("", name="asyncpg"),
+        'database.url: PostgreSQL needs asyncpg; pip install "mailhost[postgresql]"',
+        78,
+    ),
     (RuntimeError("x"), "a fault of ours: RuntimeError('x') (MAILHOST_TRACEBACK=1 shows where)", 70),
 ]
 
@@ -100,9 +115,46 @@ def test_a_problem_has_its_line_and_its_code(problem: Exception, line: str, code
     assert verdict(problem) == (line, code)
 
 
+@pytest.mark.parametrize("name", PROBLEMS_BY_NAME)
+def test_each_problem_of_the_table_is_there_under_its_name(name: str) -> None:
+    module, _, kind = name.rpartition(".")
+    assert issubclass(getattr(importlib.import_module(module), kind), Exception)
+
+
+def test_a_problem_s_first_line_is_enough() -> None:
+    from sqlalchemy.exc import OperationalError
+
+    problem = OperationalError("SELECT secret", {}, Exception("unable to open database file"))
+    assert verdict(problem) == ("the database: (builtins.Exception) unable to open database file", 75)
+
+
+def make_certificate(folder: Path) -> TLS:
+    tls = Folder(folder)
+    ensure(tls, ["localhost"])
+    return TLS(certificate=tls.certificate, key=tls.key)
+
+
+def test_a_certificate_with_its_key_is_taken(tmp_path: Path) -> None:
+    check_certificate(make_certificate(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["server.crt", "server.key"])
+def test_a_certificate_or_key_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
+    tls = make_certificate(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(ConfigProblem, match=rf"{name}: tls\.[a-z]+: cannot be read: No such file"):
+        check_certificate(tls)
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    one, other = make_certificate(tmp_path / "one"), make_certificate(tmp_path / "other")
+    with pytest.raises(ConfigProblem, match=r"tls\.key: does not go with the certificate"):
+        check_certificate(TLS(certificate=one.certificate, key=other.key))
+
+
 def test_lines_are_addresses_with_passwords() -> None:
     source = io.BytesIO("# people\nalice@example.org secret\r\n\nbob@example.org with space \n小@例.cn 密码\n".encode())
-    assert list(read_pairs(source)) == [
+    assert read_pairs(source) == [
         ("alice@example.org", "secret"),
         ("bob@example.org", "with space "),
         ("小@例.cn", "密码"),
@@ -120,7 +172,7 @@ def test_lines_are_addresses_with_passwords() -> None:
 )
 def test_a_line_that_is_wrong_is_named_without_its_password(octets: bytes, line: str) -> None:
     with pytest.raises(Failure) as caught:
-        list(read_pairs(io.BytesIO(octets)))
+        read_pairs(io.BytesIO(octets))
     assert (caught.value.message, caught.value.code) == (line, EX_DATAERR)
 
 

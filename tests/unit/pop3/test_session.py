@@ -1,6 +1,7 @@
 """What a POP3 session does beyond one line after another: commits, locks, streams, lost connections."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -232,6 +233,30 @@ def test_a_large_message_waits_for_the_client_to_read(tmp_path: Path, template: 
             assert max(written) < 320 << 10
             assert unstuffed(bytes(one.wire.output)) == LARGE
             one.wire.output.clear()
+
+    in_world(tmp_path, template, act)
+
+
+def test_pipelined_messages_wait_for_the_client_to_read(tmp_path: Path, template: Path) -> None:
+    async def act(here: World) -> None:
+        content = sample_message(1) + random.Random(1).randbytes(30_000).hex().encode() + b"\r\n"
+        await here.deliver(content)
+        async with logged_in(here) as one:
+            write = one.wire.write
+
+            def full(data: bytes) -> None:
+                one.wire.channel.stop_writing()
+                write(data)
+
+            one.wire.write = full  # type: ignore[method-assign]  # a peer that reads only when it is let
+            one.wire.channel.idle.clear()
+            one.wire.client_says(b"RETR 1\r\n" * 50)
+            for _ in range(500):  # the message is a row, so nothing but the loop has to turn
+                await asyncio.sleep(0)
+            assert 0 < len(one.wire.output) < 3 * len(content)
+            one.wire.write = write  # type: ignore[method-assign]
+            one.wire.channel.go_on_writing()
+            assert (await one.heard()).count(b"\r\n.\r\n") == 50
 
     in_world(tmp_path, template, act)
 

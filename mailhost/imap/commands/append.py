@@ -1,0 +1,130 @@
+"""APPEND: a message from the client into a mailbox (RFC 3501 section 6.3.11). It streams; the commit comes last."""
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailhost.conversation.command import Command, SyntaxProblem
+from mailhost.database.errors import Refused
+from mailhost.ids import MessageId, Millis, fresh, now
+from mailhost.imap.grammar import Reader
+from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
+from mailhost.imap.session import IMAPSession
+from mailhost.imap.values import LOGGED_IN, FlagList, Literal
+from mailhost.message.structure import Scanned, scan
+from mailhost.store import messages
+from mailhost.store.messages import Append as Put
+from mailhost.store.octets import BlobStore, Incoming
+from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, PreparedBlob
+
+SCANNED_AT_ONCE = 64 << 10
+"""Octets that are taken apart in the loop's thread, in about half a millisecond."""
+TOO_BIG = no("The message is larger than this server takes", TOOBIG)
+HAS_NUL = no("A message must not hold NUL", CANNOT)
+EMPTY = no("A message has octets", CANNOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    target: str
+    flags: FlagList
+    internal_date: int | None
+    literal: Literal
+
+
+def parse(reader: Reader) -> Append:
+    """Append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal"""
+    reader.space()
+    target = reader.mailbox()
+    reader.space()
+    named, internal_date = FlagList(), None
+    if reader.follows(b"("):
+        named = reader.flag_list()
+        reader.space()
+    if reader.follows(b'"'):
+        internal_date = reader.date_time()
+        reader.space()
+    return Append(target, named, internal_date, reader.last_literal())
+
+
+async def run(session: IMAPSession, request: Append) -> Status:
+    """What cannot be stored is refused before its octets are taken; a connection lost among them leaves nothing."""
+    target = await session.target(request.target)
+    if request.literal.octets > session.services.limits.message_octets:
+        return TOO_BIG
+    incoming = session.services.blobs.incoming()
+    try:
+        problem = await _receive(session, request.literal, incoming)
+        if problem is not None:
+            await incoming.discard()
+            return problem
+        blob, content = await incoming.finish()
+        structure = await structure_of(session.services.blobs, content)
+    except BaseException:
+        await incoming.discard()
+        raise
+    placed = await _put(session, incoming, _new(request, target, blob, structure), blob)
+    return ok("APPEND completed", f"APPENDUID {placed.uid_validity} {placed.uid}")
+
+
+async def _receive(session: IMAPSession, literal: Literal, incoming: Incoming) -> Status | None:
+    """Take the octets; answers with the reason if they cannot be stored."""
+    content = _Content(incoming)
+    await session.take(literal, content.keep)
+    if (await session.rest_of_line()).strip():
+        raise SyntaxProblem("One message was expected")
+    return content.problem
+
+
+class _Content:
+    """Takes the octets, and remembers why they cannot be stored."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
+        self.problem: Status | None = EMPTY
+
+    async def keep(self, piece: bytes) -> None:
+        if self.problem is EMPTY:
+            self.problem = None
+        if b"\0" in piece:
+            self.problem = HAS_NUL
+        if self.problem is None:
+            await self._incoming.write(piece)
+
+
+def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Scanned) -> NewMessage:
+    return NewMessage(
+        MailboxKey(target.account, target.id),
+        MessageId(fresh()),
+        blob.id,
+        structure,
+        b"",
+        blob.size,
+        now() if request.internal_date is None else Millis(request.internal_date),
+        Flags(request.flags.system),
+        request.flags.keywords,
+    )
+
+
+async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: PreparedBlob) -> Placed:
+    """One write. Only a refusal proves that no row names the file; after anything else the sweeper has to look."""
+    try:
+        return await session.services.database.write(messages.append, Put(new, blob, now()))
+    except Refused:
+        await incoming.discard()
+        raise
+
+
+async def structure_of(store: BlobStore, content: bytes | Path) -> Scanned:
+    """What the scanner finds; of large messages in the files' threads."""
+    if isinstance(content, bytes) and len(content) <= SCANNED_AT_ONCE:
+        return scan(content)
+    return await store.in_thread(lambda: scan(content) if isinstance(content, bytes) else _scan_file(content))
+
+
+def _scan_file(path: Path) -> Scanned:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return scan(content)
+
+
+COMMAND: Command[IMAPSession, Reader, Status] = Command("APPEND", LOGGED_IN, parse, run, streams=True, rfc=3501)

@@ -1,0 +1,48 @@
+"""COPY: messages into another mailbox, with their flags (RFC 3501 section 6.4.7)."""
+
+from dataclasses import dataclass
+
+from mailhost.conversation.command import Command
+from mailhost.ids import now
+from mailhost.imap.grammar import Reader
+from mailhost.imap.responses import Status, ok, uid_set
+from mailhost.imap.session import IMAPSession
+from mailhost.imap.values import SELECTED, MessageSet
+from mailhost.store import messages
+from mailhost.store.values import Copied, MailboxKey
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    chosen: MessageSet
+    target: str
+
+
+def parse(reader: Reader) -> Copy:
+    """Copy = "COPY" SP sequence-set SP mailbox"""
+    reader.space()
+    chosen = reader.message_set()
+    reader.space()
+    target = reader.mailbox()
+    reader.end()
+    return Copy(chosen, target)
+
+
+async def run(session: IMAPSession, request: Copy) -> Status:
+    target = await session.target(request.target)
+    uids = await session.chosen(request.chosen)
+    if not uids:
+        return ok("COPY of nothing completed")
+    key = MailboxKey(target.account, target.id)
+    copied = await session.services.database.write(messages.copy, session.selected.key, uids, key, now())
+    return ok("COPY completed", copy_uid(copied))
+
+
+def copy_uid(copied: Copied) -> str:
+    """COPYUID (RFC 4315 section 3); nothing when nothing was copied."""
+    if not copied.targets:
+        return ""
+    return f"COPYUID {copied.uid_validity} {uid_set(copied.sources)} {uid_set(copied.targets)}"
+
+
+COMMAND: Command[IMAPSession, Reader, Status] = Command("COPY", SELECTED, parse, run, by_uid=True, rfc=3501)

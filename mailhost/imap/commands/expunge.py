@@ -1,0 +1,47 @@
+"""EXPUNGE and CLOSE: take out what is marked as deleted (RFC 3501 sections 6.4.2, 6.4.3)."""
+
+from collections.abc import Sequence
+
+from mailhost.conversation.command import Command
+from mailhost.ids import Uid, now
+from mailhost.imap.grammar import Reader, no_arguments
+from mailhost.imap.responses import CANNOT, DELETED, Status, no, ok
+from mailhost.imap.session import IMAPSession
+from mailhost.imap.values import SELECTED
+from mailhost.store import messages
+from mailhost.store.values import Flags
+
+READ_ONLY = no("The mailbox is open read-only", CANNOT)
+
+
+async def expunge(session: IMAPSession, _: None) -> Status:
+    """The EXPUNGE responses are what the session tells after any command."""
+    if session.selected.read_only:
+        return READ_ONLY
+    await take_out(session, marked(session))
+    return ok("EXPUNGE completed")
+
+
+async def close(session: IMAPSession, _: None) -> Status:
+    """As EXPUNGE, without a word of it; a mailbox opened read-only is left as it is."""
+    if not session.selected.read_only:
+        await take_out(session, marked(session))
+    session.deselect()
+    return ok("CLOSE completed")
+
+
+def marked(session: IMAPSession) -> list[Uid]:
+    index = session.selected.index
+    return [Uid(uid) for uid, flags in zip(index.uids, index.flags, strict=True) if flags & DELETED]
+
+
+async def take_out(session: IMAPSession, uids: Sequence[Uid]) -> None:
+    """Those of the messages that are still marked when the transaction runs."""
+    if uids:
+        await session.services.database.write(messages.expunge, session.selected.key, uids, now(), Flags(DELETED))
+
+
+COMMANDS: tuple[Command[IMAPSession, Reader, Status], ...] = (
+    Command("EXPUNGE", SELECTED, no_arguments, expunge, rfc=3501),
+    Command("CLOSE", SELECTED, no_arguments, close, rfc=3501),
+)

@@ -1,0 +1,80 @@
+"""SELECT and EXAMINE: open a mailbox (RFC 3501 sections 6.3.1, 6.3.2)."""
+
+from collections.abc import Sequence
+
+from mailhost.conversation.command import Command
+from mailhost.ids import Uid
+from mailhost.imap.grammar import Reader
+from mailhost.imap.responses import FlagNames, Status, exists, numbered, ok, untagged
+from mailhost.imap.session import IMAPSession
+from mailhost.imap.values import LOGGED_IN
+from mailhost.imap.view import View
+from mailhost.store import mailboxes
+from mailhost.store.values import Mailbox, MailboxKey, SystemFlag
+
+
+def parse(reader: Reader) -> str:
+    """Select = "SELECT" SP mailbox"""
+    reader.space()
+    name = reader.mailbox()
+    reader.end()
+    return name
+
+
+async def select(session: IMAPSession, name: str) -> Status:
+    return await _open(session, name, read_only=False)
+
+
+async def examine(session: IMAPSession, name: str) -> Status:
+    return await _open(session, name, read_only=True)
+
+
+async def _open(session: IMAPSession, name: str, *, read_only: bool) -> Status:
+    """Even a refused SELECT leaves no mailbox selected."""
+    session.deselect()
+    found = await session.mailbox(name)
+    key = MailboxKey(found.account, found.id)
+    recent = found.recent_uid if read_only else await _claim_recent(session, found, key)
+    names = FlagNames(dict(await session.read_store(mailboxes.keywords, key)))
+    view = View(session.changed.set)
+    index = await session.services.indexes.open(found, view)
+    view.begin(index, recent)
+    session.select(found, index, view, names, read_only=read_only)
+    _tell(session, found)
+    return ok("Mailbox opened", "READ-ONLY" if read_only else "READ-WRITE")
+
+
+async def _claim_recent(session: IMAPSession, found: Mailbox, key: MailboxKey) -> Uid:
+    if found.recent_uid == found.uid_next:
+        return found.recent_uid
+    return await session.services.database.write(mailboxes.claim_recent, key)
+
+
+def _tell(session: IMAPSession, found: Mailbox) -> None:
+    selected = session.selected
+    view, index = selected.view, selected.index
+    session.write(
+        untagged(b"FLAGS", selected.flag_names.all())
+        + exists(view.exists)
+        + numbered(view.recent, b"RECENT")
+        + _first_unseen(index.flags)
+        + ok("Flags that are kept", f"PERMANENTFLAGS {_permanent(selected.flag_names, selected.read_only)}").line()
+        + ok("UIDs are valid", f"UIDVALIDITY {index.uid_validity}").line()
+        + ok("The next UID", f"UIDNEXT {max(found.uid_next, view.last_uid + 1)}").line()
+    )
+
+
+def _permanent(names: FlagNames, read_only: bool) -> str:
+    return "()" if read_only else names.all(rb"\*").decode()
+
+
+def _first_unseen(flags: Sequence[int]) -> bytes:
+    seen = int(SystemFlag.SEEN)
+    number = next((place for place, each in enumerate(flags, 1) if not each & seen), None)
+    return b"" if number is None else ok("The first that is unseen", f"UNSEEN {number}").line()
+
+
+COMMANDS: tuple[Command[IMAPSession, Reader, Status], ...] = (
+    Command("SELECT", LOGGED_IN, parse, select, rfc=3501),
+    Command("EXAMINE", LOGGED_IN, parse, examine, rfc=3501),
+)

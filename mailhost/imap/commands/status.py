@@ -1,0 +1,57 @@
+"""STATUS: how a mailbox stands, without opening it (RFC 3501 section 6.3.10)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mailhost.conversation.command import Command, SyntaxProblem
+from mailhost.imap.grammar import Reader
+from mailhost.imap.responses import Status, mailbox, ok, untagged
+from mailhost.imap.session import IMAPSession
+from mailhost.imap.values import LOGGED_IN
+from mailhost.store import mailboxes
+from mailhost.store.values import Mailbox, MailboxKey
+
+RECENT = b"RECENT"
+ITEMS: Mapping[bytes, Callable[[Mailbox], int]] = {
+    b"MESSAGES": lambda found: found.messages,
+    b"UIDNEXT": lambda found: found.uid_next,
+    b"UIDVALIDITY": lambda found: found.uid_validity,
+    b"UNSEEN": lambda found: found.unseen,
+}
+"""What the mailbox itself knows; only RECENT is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    name: str
+    items: tuple[bytes, ...]
+
+
+def parse(reader: Reader) -> Ask:
+    """Status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")";"""
+    reader.space()
+    name = reader.mailbox()
+    reader.space()
+    items = tuple(dict.fromkeys(reader.parenthesised(reader.status_item)))
+    reader.end()
+    if not items:
+        raise SyntaxProblem("STATUS of nothing")
+    return Ask(name, items)
+
+
+async def run(session: IMAPSession, request: Ask) -> Status:
+    found = await session.mailbox(request.name)
+    words = [b"%b %d" % (item, await _value(session, found, item)) for item in request.items]
+    session.write(untagged(b"STATUS", mailbox(found.name), b"(%b)" % b" ".join(words)))
+    return ok("STATUS completed")
+
+
+async def _value(session: IMAPSession, found: Mailbox, item: bytes) -> int:
+    if item != RECENT:
+        return ITEMS[item](found)
+    if found.recent_uid == found.uid_next:
+        return 0
+    return await session.read_store(mailboxes.count_recent, MailboxKey(found.account, found.id), found.recent_uid)
+
+
+COMMAND: Command[IMAPSession, Reader, Status] = Command("STATUS", LOGGED_IN, parse, run, rfc=3501)

@@ -1,0 +1,28 @@
+"""The extensions, in the order in which CAPABILITY names them: one file each."""
+
+from mailhost.imap.extensions import (
+    children,
+    idle,
+    literal_plus,
+    move,
+    namespace,
+    sasl_ir,
+    special_use,
+    uidplus,
+    unselect,
+)
+from mailhost.imap.extensions import id as identification
+from mailhost.imap.extensions.extension import Extension
+
+EXTENSIONS: tuple[Extension, ...] = (
+    literal_plus.EXTENSION,
+    sasl_ir.EXTENSION,
+    identification.EXTENSION,
+    idle.EXTENSION,
+    namespace.EXTENSION,
+    children.EXTENSION,
+    special_use.EXTENSION,
+    unselect.EXTENSION,
+    uidplus.EXTENSION,
+    move.EXTENSION,
+)

@@ -1,0 +1,403 @@
+"""An IMAP session: what is special in this protocol. Commands are read with their literals; others' changes are told between them."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, TypeVarTuple
+
+from mailhost.conversation.command import Command, SyntaxProblem
+from mailhost.conversation.login import MechanismUnknown, PlaintextForbidden, may_log_in, mechanisms
+from mailhost.conversation.services import Services
+from mailhost.conversation.session import Request, Session
+from mailhost.database.errors import Refused
+from mailhost.database.transaction import Transaction
+from mailhost.ids import AccountId, Uid
+from mailhost.imap.grammar import Head, Reader, head, tag_of
+from mailhost.imap.literal import (
+    LINE_OCTETS,
+    LITERAL_OCTETS,
+    LITERAL_OCTETS_BEFORE_LOGIN,
+    Allowance,
+    announced,
+)
+from mailhost.imap.responses import (
+    ALREADYEXISTS,
+    AUTHENTICATIONFAILED,
+    CANNOT,
+    DELETED,
+    GO_AHEAD,
+    LIMIT,
+    NONEXISTENT,
+    PRIVACYREQUIRED,
+    SERVERBUG,
+    TRYCREATE,
+    UNAVAILABLE,
+    UNTAGGED,
+    FlagNames,
+    Status,
+    bad,
+    bye,
+    exists,
+    flags_changed,
+    no,
+    numbered,
+    ok,
+    untagged,
+)
+from mailhost.imap.values import Literal, MessageSet, State
+from mailhost.imap.view import NUMBERS_STAND, View
+from mailhost.store import mailboxes
+from mailhost.store.errors import (
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxMissing,
+    MailboxNameInvalid,
+    MailboxProtected,
+    MessageMissing,
+    TargetMissing,
+    TooManyKeywords,
+)
+from mailhost.store.index import MailboxIndex
+from mailhost.store.values import Mailbox, MailboxKey
+from mailhost.transport.channel import Channel, LineTooLong
+from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
+from mailhost.users.values import Login
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+REFUSALS: Mapping[type[Refused], Status] = {
+    MailboxMissing: no("No such mailbox", NONEXISTENT),
+    TargetMissing: no("No such mailbox yet", TRYCREATE),
+    MailboxExists: no("There is a mailbox of this name", ALREADYEXISTS),
+    MailboxNameInvalid: no("Not a name that a mailbox may have", CANNOT),
+    MailboxProtected: no("That cannot be done with this mailbox", CANNOT),
+    MailboxHasChildren: no("The mailbox has others under it", CANNOT),
+    TooManyKeywords: no("The mailbox has all the keywords that it can hold", LIMIT),
+    MessageMissing: no("The message is gone", NONEXISTENT),
+    LoginRefused: no("Wrong user or password", AUTHENTICATIONFAILED),
+    AccountDisabled: no("Wrong user or password", AUTHENTICATIONFAILED),
+    LoginBusy: no("Too many logins at this moment, try again", UNAVAILABLE),
+    PlaintextForbidden: no("Passwords are taken under TLS only", PRIVACYREQUIRED),
+    MechanismUnknown: no("No such mechanism", CANNOT),
+}
+"""What the client hears when an operation says no; a class without a row of its own goes by its base."""
+
+FAREWELLS: Mapping[str, Status] = {
+    "timeout": bye("Silent for too long", UNAVAILABLE),
+    "errors": bye("Too many mistakes"),
+    "shutdown": bye("The server is going down", UNAVAILABLE),
+}
+
+TOO_MANY_CONNECTIONS = bye("Too many connections", UNAVAILABLE).line()
+
+_SECRET = re.compile(rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+)) *(?=.)", re.IGNORECASE | re.DOTALL)
+MASK = b" ***"
+PAGE = 200
+"""Messages whose data is read and written in one turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The tables of base and extensions, summed."""
+
+    commands: Mapping[str, Command[Any, Reader, Status]]
+    capabilities: tuple[str, ...]
+    """Of the extensions; what depends on the connection (STARTTLS, AUTH=) is added by the session."""
+    non_synchronizing: bool
+    """Whether a literal may come without being asked for (RFC 7888)."""
+
+
+@dataclass(slots=True)
+class Selected:
+    """The mailbox that is open."""
+
+    key: MailboxKey
+    name: str
+    index: MailboxIndex
+    view: View
+    flag_names: FlagNames
+    read_only: bool
+
+
+class IMAPSession(Session[Reader, Status]):
+    protocol: ClassVar[str] = "imap"
+
+    def __init__(self, channel: Channel, services: Services, dialect: Dialect) -> None:
+        super().__init__(channel, services, dialect.commands)
+        self.dialect = dialect
+        self.login: Login | None = None
+        self.current: Selected | None = None
+        self.by_uid = False
+        """Whether the command under way is a UID command."""
+        self.changed = asyncio.Event()
+        """Something is to be told: what IDLE waits for."""
+        self._tag = UNTAGGED
+        self._unread: Literal | None = None
+        """Announced, refused, and sent all the same."""
+
+    @property
+    def state(self) -> State:
+        if self.login is None:
+            return State.NOT_AUTHENTICATED
+        return State.AUTHENTICATED if self.current is None else State.SELECTED
+
+    @property
+    def account(self) -> AccountId:
+        assert self.login is not None, "the state table let a command pass that needs a login"
+        return self.login.account
+
+    @property
+    def selected(self) -> Selected:
+        assert self.current is not None, "the state table let a command pass that needs a mailbox"
+        return self.current
+
+    # Reading.
+
+    async def greet(self) -> None:
+        self.write(ok(f"{self.services.host} IMAP4rev1 ready", f"CAPABILITY {self.capabilities()}").line())
+
+    async def read(self) -> Request[Reader]:
+        self._tag, self.by_uid = UNTAGGED, False
+        await self._skip_unread()
+        allowance = Allowance(LINE_OCTETS, self._literal_octets())
+        line = await self._line()
+        self.heard(_masked(line))
+        self._tag = tag_of(line) or UNTAGGED
+        found = announced(line)
+        try:
+            begun = head(line)
+        except SyntaxProblem:
+            self._refuse_literal(found and found[1])
+            raise
+        self.by_uid = begun.by_uid
+        return Request(begun.verb, await self._arguments(begun, line, allowance))
+
+    async def _arguments(self, begun: Head, line: bytes, allowance: Allowance) -> Reader:
+        """Take the literals that this command may have in this state; others are not even asked for."""
+        command = self.commands.get(begun.verb)
+        allowed = command is not None and self.state in command.states
+        lines, literals, length = [line], dict[int, bytes](), 0
+        while found := announced(line):
+            start, literal = found
+            is_first = len(lines) == 1 and not line[begun.end : start].strip(b" ")
+            if not allowed or (command is not None and command.streams and not is_first):
+                self._unread = literal if self._may_come_unasked(literal) else None
+                break
+            literals[length + start] = await self._take_literal(literal, allowance)
+            length += len(line)
+            allowance.take_line(len(line))
+            line = await self._line()
+            self.heard(MASK if begun.verb in ("LOGIN", "AUTHENTICATE") else line)
+            lines.append(line)
+        allowance.take_line(len(line))
+        reader = Reader(b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid)
+        reader.announced = found[1] if found else None
+        return reader
+
+    async def _line(self) -> bytes:
+        try:
+            return await self.channel.read_line(LINE_OCTETS)
+        except LineTooLong:
+            raise SyntaxProblem("The line is too long") from None
+
+    async def _take_literal(self, literal: Literal, allowance: Allowance) -> bytes:
+        try:
+            self._may_come_unasked(literal)
+            allowance.take_literal(literal)
+        except SyntaxProblem:
+            self._refuse_literal(literal)
+            raise
+        if literal.synchronizing:
+            await self.prompt(GO_AHEAD)
+        return await self.channel.read_exactly(literal.octets)
+
+    def _may_come_unasked(self, literal: Literal) -> bool:
+        if literal.synchronizing:
+            return False
+        if not self.dialect.non_synchronizing:
+            self.ended = True
+            raise SyntaxProblem("LITERAL+ is not spoken here")
+        return True
+
+    def _refuse_literal(self, literal: Literal | None) -> None:
+        """What was announced with "+" comes all the same: better an end than octets taken for commands."""
+        if literal is not None and not literal.synchronizing:
+            self.ended = True
+
+    def _literal_octets(self) -> int:
+        return LITERAL_OCTETS_BEFORE_LOGIN if self.login is None else LITERAL_OCTETS
+
+    async def prompt(self, line: bytes) -> None:
+        """Answer in the middle of a command, and go on reading."""
+        self.write(line)
+        await self.channel.drain()
+
+    async def take(self, literal: Literal, keep: Callable[[bytes], Awaitable[None]]) -> None:
+        """Stream the announced literal of this command to `keep`, piece by piece."""
+        self._unread = None
+        if literal.synchronizing:
+            await self.prompt(GO_AHEAD)
+        left = literal.octets
+        while left:
+            piece = await self.channel.read_chunk(min(left, 64 << 10))
+            left -= len(piece)
+            await keep(piece)
+            await asyncio.sleep(0)
+
+    async def rest_of_line(self) -> bytes:
+        line = await self._line()
+        self.heard(line)
+        return line
+
+    async def _skip_unread(self) -> None:
+        """The octets of a refused literal that was not asked for, and the rest of its command."""
+        while self._unread is not None:
+            literal, self._unread = self._unread, None
+            if literal.octets > self.services.limits.message_octets:
+                self.ended = True
+                raise SyntaxProblem("The literal is too large")
+            await self.take(literal, _forget)
+            following = announced(await self._line())
+            if following is not None and not following[1].synchronizing:
+                self._unread = following[1]
+
+    # Answering.
+
+    def send(self, answer: Status) -> None:
+        self.write(answer.line(self._tag))
+
+    def capabilities(self) -> str:
+        """What CAPABILITY says here and now: only what works."""
+        words = ["IMAP4rev1", *self.dialect.capabilities]
+        if not self.encrypted:
+            words.append("STARTTLS")
+        if self.login is None:
+            words += [f"AUTH={name}" for name in mechanisms(self)]
+            if not may_log_in(self):
+                words.append("LOGINDISABLED")
+        return " ".join(words)
+
+    async def tell(self, command: Command[Any, Reader, Status]) -> None:
+        """What others changed; no EXPUNGE while numbers must stand."""
+        if self.current is None:
+            return
+        if self.current.view.gone:
+            self.write(bye("The mailbox was deleted", UNAVAILABLE).line())
+            self.ended = True
+            return
+        await self.tell_news(expunges=self.by_uid or command.name not in NUMBERS_STAND)
+
+    async def tell_news(self, *, expunges: bool) -> None:
+        self.changed.clear()
+        news = self.selected.view.news(expunges=expunges)
+        for start in range(0, len(news.expunged), PAGE):
+            self.write(b"".join([numbered(each, b"EXPUNGE") for each in news.expunged[start : start + PAGE]]))
+            await self.channel.drain()
+        if news.exists is not None:
+            self.write(exists(news.exists) + numbered(news.recent or 0, b"RECENT"))
+        if news.flags:
+            await self.tell_flags(news.flags)
+
+    async def tell_flags(self, uids: Sequence[Uid]) -> None:
+        """FETCH responses with the flags that these messages have now, a page at a time."""
+        view = self.selected.view
+        for start in range(0, len(uids), PAGE):
+            page = uids[start : start + PAGE]
+            flags = view.flags_of(page, DELETED)
+            names = await self.flag_names(flags)
+            lines = [
+                flags_changed(view.number(uid), names.text(flag, view.is_recent(uid)), uid if self.by_uid else None)
+                for uid, flag in zip(page, flags, strict=True)
+            ]
+            self.write(b"".join(lines))
+            await self.channel.drain()
+            await asyncio.sleep(0)
+
+    async def flag_names(self, flags: Sequence[int]) -> FlagNames:
+        """Names for these flags; where another session has brought in a keyword, FLAGS tells of it first."""
+        selected = self.selected
+        used = 0
+        for each in set(flags):
+            used |= each
+        if used & ~selected.flag_names.known:
+            await self.learn_keywords()
+        return selected.flag_names
+
+    async def learn_keywords(self) -> None:
+        selected = self.selected
+        names = FlagNames(dict(await self.services.database.read(mailboxes.keywords, selected.key)))
+        if names.known != selected.flag_names.known:
+            selected.flag_names = names
+            self.write(untagged(b"FLAGS", names.all()))
+
+    # The open mailbox.
+
+    async def chosen(self, messages: MessageSet) -> Sequence[Uid]:
+        """The messages that a command means. By UID it may mean one that is new: EXISTS goes first."""
+        if messages.by_uid:
+            await self.tell_news(expunges=False)
+        return self.selected.view.uids(messages)
+
+    def select(self, found: Mailbox, index: MailboxIndex, view: View, names: FlagNames, *, read_only: bool) -> None:
+        self.current = Selected(MailboxKey(found.account, found.id), found.name, index, view, names, read_only)
+
+    def deselect(self) -> None:
+        if self.current is not None:
+            self.services.indexes.close(self.current.index, self.current.view)
+            self.current = None
+
+    async def clean_up(self) -> None:
+        self.deselect()
+
+    # The store.
+
+    async def read_store(self, operation: Callable[[Transaction, *Ts], T], *arguments: *Ts) -> T:
+        return await self.services.database.read(operation, *arguments)
+
+    async def mailbox(self, name: str) -> Mailbox:
+        """Raises `MailboxMissing`."""
+        return await self.services.database.read(mailboxes.find, self.account, name)
+
+    async def target(self, name: str) -> Mailbox:
+        """Where messages are to go. Raises `TargetMissing`: the client may create it."""
+        try:
+            return await self.mailbox(name)
+        except MailboxMissing:
+            raise TargetMissing from None
+
+    # The refusals.
+
+    def unknown(self, verb: str) -> Status:
+        return bad("An unknown command" if verb else "A command was expected")
+
+    def wrong_state(self, command: Command[Any, Reader, Status]) -> Status:
+        if command.states == frozenset({State.NOT_AUTHENTICATED}):
+            return bad(f"{command.name} is not for those logged in")
+        return bad(f"{command.name} wants a mailbox selected" if self.login else f"{command.name} wants a login first")
+
+    def bad_syntax(self, problem: SyntaxProblem) -> Status:
+        return bad(str(problem))
+
+    def refused(self, refusal: Refused) -> Status:
+        return next(REFUSALS[each] for each in type(refusal).__mro__ if each in REFUSALS)
+
+    def unavailable(self) -> Status:
+        return no("Nothing was done, try again later", UNAVAILABLE)
+
+    def fault(self) -> Status:
+        return no("A mistake of the server, it was noted", SERVERBUG)
+
+    def farewell(self, cause: str) -> None:
+        self.write(FAREWELLS[cause].line())
+
+
+async def _forget(_: bytes) -> None:
+    """Octets of a refused command."""
+
+
+def _masked(line: bytes) -> bytes:
+    """LOGIN's arguments and AUTHENTICATE's response are secrets, wherever in the beginning of a line they stand."""
+    found = _SECRET.match(line[:400])
+    return line if found is None else found[1] + MASK

@@ -1,0 +1,229 @@
+"""What one client believes of its mailbox: message numbers to UIDs, and what it may be told when (RFC 3501 sections 5.5, 7.4.1).
+
+The index is shared and moves on with every commit. A client's numbers stand still until it is told: they count the messages of
+the index up to the last UID told, merged with those that left the index and of which the client has not heard. So a view holds
+no copy of the UIDs, only what was expunged untold: for most clients nothing, at most the messages that were told.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailhost.conversation.command import SyntaxProblem
+from mailhost.ids import ModSeq, Uid
+from mailhost.imap.values import MessageNumber, MessageSet
+from mailhost.store.values import Flags
+
+NUMBERS_STAND = frozenset({"FETCH", "STORE", "SEARCH"})
+"""While one of these is answered no EXPUNGE may be sent (RFC 3501 section 7.4.1). UID FETCH is not one of these."""
+
+
+class Index(Protocol):
+    """What a view needs of the index that sessions share: `mailhost.store.index.MailboxIndex`."""
+
+    @property
+    def uids(self) -> Sequence[int]: ...
+    @property
+    def flags(self) -> Sequence[int]: ...
+    @property
+    def mod_seqs(self) -> Sequence[int]: ...
+    @property
+    def version(self) -> ModSeq: ...
+    def place(self, uid: Uid) -> int | None: ...
+    def flagged_since(self, version: ModSeq) -> list[Uid]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is to be told now, in this order."""
+
+    expunged: tuple[MessageNumber, ...] = ()
+    """Each number as it is after the EXPUNGEs before it."""
+    exists: int | None = None
+    recent: int | None = None
+    flags: tuple[Uid, ...] = ()
+    """Messages whose flags others changed."""
+
+
+class View:
+    """One client's picture of one mailbox; a `Watcher` of its index."""
+
+    __slots__ = ("_known", "_last_told", "_untold", "_version", "_wake", "gone", "index", "recent_from")
+
+    index: Index
+
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self._wake = wake
+        self.gone = False
+        """Whether the mailbox itself was deleted."""
+        self._untold: list[Uid] = []
+        """Expunged, but not for this client yet; ascending."""
+        self._known: dict[Uid, ModSeq] = {}
+        """Flags that this client knows already, because it set them."""
+
+    def begin(self, index: Index, recent_from: Uid) -> None:
+        """From here on the client hears of changes; what is in the index now, SELECT tells it."""
+        self.index = index
+        self.recent_from = recent_from
+        self._last_told = index.uids[-1] if len(index.uids) else 0
+        self._version = index.version
+
+    # What the index tells.
+
+    def messages_expunged(self, uids: Sequence[Uid]) -> None:
+        told = [uid for uid in uids if uid <= self._last_told]
+        if len(told) > 8:
+            self._untold = sorted([*self._untold, *told])
+        else:
+            for uid in told:
+                insort(self._untold, uid)
+
+    def changed(self) -> None:
+        self._wake()
+
+    def mailbox_removed(self) -> None:
+        self.gone = True
+        self._wake()
+
+    # Numbers and UIDs.
+
+    @property
+    def exists(self) -> int:
+        """How many messages the client knows of."""
+        return self._here(self._last_told) + len(self._untold)
+
+    @property
+    def recent(self) -> int:
+        """How many of them are recent."""
+        here = self._here(self._last_told) - bisect_left(self.index.uids, self.recent_from)
+        return max(here, 0) + len(self._untold) - bisect_left(self._untold, self.recent_from)
+
+    @property
+    def last_uid(self) -> int:
+        """The largest UID in use, as the client knows it; 0 in an empty mailbox."""
+        here = self._here(self._last_told)
+        last = self.index.uids[here - 1] if here else 0
+        return max(last, self._untold[-1]) if self._untold else last
+
+    def number(self, uid: Uid) -> MessageNumber:
+        """The number of a message that the client knows of."""
+        return MessageNumber(bisect_left(self.index.uids, uid) + bisect_left(self._untold, uid) + 1)
+
+    def numbers(self, uids: Sequence[Uid]) -> Sequence[int]:
+        """`number` for ascending UIDs; for a run of neighbours it costs two look-ups."""
+        if not uids:
+            return ()
+        first, last = self.number(uids[0]), self.number(uids[-1])
+        if last - first + 1 == len(uids):
+            return range(first, last + 1)
+        return [self.number(uid) for uid in uids]
+
+    def uids(self, chosen: MessageSet) -> Sequence[Uid]:
+        """The messages of a set, ascending. UIDs that are not there are left out; numbers that cannot be raise SyntaxProblem."""
+        return self._by_uid(chosen) if chosen.by_uid else self._by_number(chosen)
+
+    def _by_number(self, chosen: MessageSet) -> Sequence[Uid]:
+        exists = self.exists
+        uids: list[Uid] = []
+        for low, high in chosen.up_to(exists):
+            if high > exists or low < 1:
+                if exists:
+                    raise SyntaxProblem("No message has that number")
+                continue
+            uids += self._slice(low - 1, high)
+        return uids
+
+    def _by_uid(self, chosen: MessageSet) -> Sequence[Uid]:
+        uids: list[Uid] = []
+        for low, high in chosen.up_to(self.last_uid):
+            uids += self._between(low, min(high, self._last_told))
+        return uids
+
+    def _between(self, low: int, high: int) -> list[Uid]:
+        here = self.index.uids[bisect_left(self.index.uids, low) : bisect_right(self.index.uids, high)]
+        untold = self._untold[bisect_left(self._untold, low) : bisect_right(self._untold, high)]
+        return sorted([*map(Uid, here), *untold]) if untold else list(map(Uid, here))
+
+    def _slice(self, start: int, end: int) -> list[Uid]:
+        """The messages at these places of the merged list."""
+        before, until = self._untold_among(start), self._untold_among(end)
+        here = [Uid(uid) for uid in self.index.uids[start - before : end - until]]
+        return sorted([*here, *self._untold[before:until]]) if before < until else here
+
+    def _untold_among(self, places: int) -> int:
+        """How many of the first messages of the merged list are expunged untold ones."""
+        return bisect_left(_MergedPlaces(self._untold, self.index.uids), places)
+
+    def _here(self, uid: int) -> int:
+        return bisect_right(self.index.uids, uid) if len(self.index.uids) else 0
+
+    # Flags.
+
+    def is_recent(self, uid: Uid) -> bool:
+        return uid >= self.recent_from
+
+    def flags(self, uid: Uid) -> Flags | None:
+        """None for a message that is expunged, but not for this client."""
+        place = self.index.place(uid)
+        return None if place is None else Flags(self.index.flags[place])
+
+    def flags_of(self, uids: Sequence[Uid], of_expunged: int) -> list[int]:
+        """Flags of ascending UIDs; a run of neighbours is one slice."""
+        if not uids:
+            return []
+        first, last = self.index.place(uids[0]), self.index.place(uids[-1])
+        if first is not None and last is not None and last - first + 1 == len(uids):
+            return list(self.index.flags[first : last + 1])
+        places = map(self.index.place, uids)
+        return [of_expunged if place is None else self.index.flags[place] for place in places]
+
+    def knows(self, uids: Iterable[Uid], mod_seq: ModSeq) -> None:
+        """The client needs not hear of a change of flags that it made itself."""
+        self._known.update(dict.fromkeys(uids, mod_seq))
+
+    # What is to be told.
+
+    def news(self, *, expunges: bool) -> News:
+        """What the client may hear now; from now on it is told. An EXISTS never shrinks what EXPUNGE has not shrunk."""
+        before = self.exists
+        expunged = self._tell_expunged() if expunges else ()
+        left = before - len(expunged)
+        flags = self._tell_flags()  # of messages that were told before: SELECT's and EXISTS's are fetched by the client
+        if len(self.index.uids):
+            self._last_told = max(self._last_told, self.index.uids[-1])
+        exists = self.exists
+        grown = exists != left
+        return News(expunged, exists if grown else None, self.recent if grown else None, flags)
+
+    def _tell_expunged(self) -> tuple[MessageNumber, ...]:
+        numbers = tuple(MessageNumber(bisect_left(self.index.uids, uid) + 1) for uid in self._untold)
+        self._untold = []
+        return numbers
+
+    def _tell_flags(self) -> tuple[Uid, ...]:
+        if self._version >= self.index.version:
+            return ()
+        changed = tuple(self._unknown(self.index.flagged_since(self._version)))
+        self._version = self.index.version
+        self._known = {uid: mod_seq for uid, mod_seq in self._known.items() if mod_seq > self._version}
+        return changed
+
+    def _unknown(self, uids: Sequence[Uid]) -> Iterator[Uid]:
+        for uid in uids:
+            place = self.index.place(uid)
+            if uid <= self._last_told and place is not None and self.index.mod_seqs[place] > self._known.get(uid, 0):
+                yield uid
+
+
+class _MergedPlaces(Sequence[int]):
+    """Where in the merged list each expunged, untold message stands; ascending, so that it can be bisected."""
+
+    def __init__(self, untold: Sequence[Uid], uids: Sequence[int]) -> None:
+        self._untold, self._uids = untold, uids
+
+    def __len__(self) -> int:
+        return len(self._untold)
+
+    def __getitem__(self, place: int) -> int:  # type: ignore[override]  # bisect asks for single places only
+        return bisect_left(self._uids, self._untold[place]) + place
