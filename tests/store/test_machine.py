@@ -78,7 +78,9 @@ class Store(RuleBasedStateMachine):
         self.versions: dict[MailboxKey, int] = {}
         self.heard: list[object] = []
         self.database._listeners[:] = [self.heard.extend]
-        self.create(INBOX)
+        for name in (INBOX, "A", "B"):  # something to work on from the first step
+            self.create(name)
+            self.append([(name, frozenset({"work"}), 10), (name, frozenset({"SEEN", "play"}), 20)])
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(doing)
