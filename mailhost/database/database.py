@@ -162,5 +162,5 @@ def settle(answer: asyncio.Future[Any], value: object) -> None:
 
 
 def fail(answer: asyncio.Future[Any], error: Exception) -> None:
-    if not answer.done():  # a future cannot carry StopIteration
-        answer.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
+    if not answer.done():  # never StopIteration, which a future cannot carry: a generator has made it RuntimeError
+        answer.set_exception(error)

@@ -213,6 +213,8 @@ async def test_those_just_answered_join_the_next_commit(database: Database) -> N
     async def client(number: int) -> None:
         for turn in range(5):
             await database.write(add, number * 100 + turn)
+            if number % 2:  # some ask a turn of the loop later than others
+                await asyncio.sleep(0)
 
     await asyncio.gather(*(client(number) for number in range(1, 11)))
     assert spy.batches == [10] * 5
@@ -281,8 +283,11 @@ async def test_a_lost_commit_is_never_ok(database: Database) -> None:
 
 
 async def test_a_result_left_open_does_not_make_later_reads_stale(database: Database) -> None:
+    held: list[object] = []
+
     def leave_open(tx: Transaction) -> None:
-        tx.execute(select(domain.c.id)).fetchone()
+        result = tx.execute(select(domain.c.id))
+        held.extend((result, result.fetchone()))
 
     for number in range(1, 4):
         await database.write(add, number)

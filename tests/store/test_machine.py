@@ -31,7 +31,7 @@ SYSTEM = {str(each.name): each for each in SystemFlag}
 
 names = st.sampled_from([INBOX, "A", "B", "A/B", "A/B/C", "D"])
 words = st.frozensets(st.sampled_from([*SYSTEM, "work", "play"]), max_size=3)
-uid_sets = st.lists(st.integers(1, 30), unique=True, max_size=12).map(sorted)
+uid_sets = st.lists(st.integers(1, 12), unique=True, max_size=12).map(sorted)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ class Store(RuleBasedStateMachine):
         self.versions: dict[MailboxKey, int] = {}
         self.heard: list[object] = []
         self.database._listeners[:] = [self.heard.extend]
-        self.create(INBOX)
+        for name in (INBOX, "A", "B"):  # something to work on from the first step
+            self.create(name)
+            self.append([(name, frozenset({"work"}), 10), (name, frozenset({"SEEN", "play"}), 20)])
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(doing)
