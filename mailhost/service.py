@@ -18,7 +18,6 @@ from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import FAULT, Events
 from mailhost.events.sinks import WireLog, configure_log, log
-from mailhost.ids import MailboxId, ModSeq
 from mailhost.imap.factory import IMAP4Factory
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
@@ -35,8 +34,6 @@ from mailhost.users.passwords import Cost, Logins, LoginSettings
 Ready = Callable[[dict[str, Any]], object]
 
 EX_SOFTWARE = 70
-CHECK_SECONDS = 30
-"""How often open mailboxes are compared with the database: what a lost hint costs at most."""
 IMPLICIT_TLS = frozenset({"submissions", "pop3s", "imaps"})
 
 
@@ -71,7 +68,7 @@ def background(config: Config, services: Services) -> dict[str, Awaitable[None]]
     waiting = WaitingDeliveries(services.database, services.blobs, services.events)
     return {
         "writer": services.database.writer,
-        "index check": check_indexes(services.indexes),
+        "index check": services.indexes.listen(services.hints),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
     }
@@ -98,7 +95,6 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
     database, indexes, directory = opened.database, Indexes(opened.database), Directory(opened.database)
     opened.hints.subscribe(Kind.SETTINGS, lambda _: directory.forget())
     opened.hints.subscribe(Kind.ANYTHING, lambda _: directory.forget())
-    opened.hints.subscribe(Kind.MAILBOX, lambda hint: indexes.hinted(MailboxId(hint.id), ModSeq(hint.version)))
     blobs = blob_store(config, database)
     stack.callback(blobs.close)
     logins = Logins(database, login_settings(config))
@@ -110,6 +106,7 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
         database=database,
         directory=directory,
         blobs=blobs,
+        hints=opened.hints,
         indexes=indexes,
         logins=logins,
         events=events,
@@ -132,12 +129,6 @@ async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Awaitable[
             task.cancel()
     stopping.cancel()
     return 0 if stopping in done else EX_SOFTWARE
-
-
-async def check_indexes(indexes: Indexes) -> None:
-    while True:
-        await asyncio.sleep(CHECK_SECONDS)
-        await indexes.check()
 
 
 async def end(ports: dict[ConversationFactory, IListeningPort], grace: timedelta) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from mailhost.database.database import Database
+from mailhost.database.hints import Hints
 from mailhost.delivery.directory import Directory
 from mailhost.events.event import Events
 from mailhost.store.index import Indexes
@@ -32,6 +33,8 @@ class Services:
     database: Database
     directory: Directory
     blobs: BlobStore
+    hints: Hints
+    """What other processes change."""
     indexes: Indexes
     logins: Logins
     events: Events

@@ -15,6 +15,7 @@ from typing import Any
 
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.database import Database
+from mailhost.database.hints import Hints
 from mailhost.database.migrate import migrate_sqlite
 from mailhost.database.sqlite import SQLiteEngine
 from mailhost.database.transaction import Transaction
@@ -192,6 +193,7 @@ def _services(folder: Path, *, allow_plaintext: bool, limits: Limits, **settings
         host=HOST,
         database=database,
         blobs=BlobStore(database, BlobSettings(blobs)),
+        hints=Hints(),
         indexes=Indexes(database),
         logins=Logins(database, CHEAP),
         events=Events(),
