@@ -49,12 +49,12 @@ class Arrival:
             return
         self._head += data
         end = _header_end(self._head, self._searched) if self._is_header() else 0
-        if end is not None:
-            await self._pass_header(end)
-        elif len(self._head) > self._most_header:
+        if (len(self._head) if end is None else end) > self._most_header:
             raise HeaderTooLarge
-        else:
+        if end is None:
             self._searched = len(self._head)
+        else:
+            await self._pass_header(end)
 
     async def finish(self) -> Content:
         """All has arrived: scanned, and ready for its row."""

@@ -74,10 +74,13 @@ class Reader:
     def parameters(self) -> dict[str, str]:
         """Mail-parameters = esmtp-param *(SP esmtp-param); esmtp-param = esmtp-keyword ["=" esmtp-value]"""
         found: dict[str, str] = {}
+        self._spaces()
         while not self.at_end:
             keyword, equals, value = self.word().partition(b"=")
             name = keyword.decode("ascii", "replace").upper()
-            if not _KEYWORD.fullmatch(keyword) or (equals and not _VALUE.fullmatch(value)):
+            if not _KEYWORD.fullmatch(keyword):
+                raise SyntaxProblem("a parameter is KEYWORD or KEYWORD=VALUE")
+            if equals and not _VALUE.fullmatch(value):
                 raise SyntaxProblem(f"{name[:40]}: a parameter is KEYWORD or KEYWORD=VALUE")
             if name in found:
                 raise SyntaxProblem(f"{name[:40]} is given twice")
@@ -100,7 +103,7 @@ class Reader:
             address = read(text)
         except AddressProblem as problem:
             raise SyntaxProblem(str(problem)) from None
-        if not self.at_end and self._line[self._at : self._at + 1] != b" ":
+        if not self.at_end and self._line[self._at : self._at + 1] not in b" \t":
             raise SyntaxProblem("a space is expected after the path")
         return address
 
