@@ -35,7 +35,9 @@ def swaks(
         command += ["--tls-verify", "--tls-ca-path", server.ca if trusting else "/etc/ssl/certs"]
     if "--auth" in options:
         command += ["--auth-user", sender.address, "--auth-password", sender.password]
-    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=2 * END_SECONDS, check=False)
+    ended = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=2 * END_SECONDS, check=False
+    )
     assert ended.returncode == code, ended.stdout[-3000:] + ended.stderr
     return ended.stdout
 
