@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IListeningPort
 from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.sweeper import Sweeper, SweepSettings
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener
+from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
@@ -109,6 +110,7 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
         hints=opened.hints,
         indexes=indexes,
         logins=logins,
+        presence=Presence(database, opened.hints),
         events=events,
         limits=Limits(),
         allow_plaintext=config.login.allow_plaintext,
