@@ -8,7 +8,7 @@ import pytest
 from mailhost.imap.dialect import conversation as imap
 from mailhost.pop3.dialect import conversation as pop3
 from mailhost.transport.memory import MemoryWire
-from tests.transcripts.world import PASSWORD, prepare, world
+from tests.transcripts.world import PASSWORD, world
 
 
 @pytest.mark.parametrize(
