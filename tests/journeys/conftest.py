@@ -1,13 +1,12 @@
 """One server for all journeys that need no settings of their own, and fresh people in it."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from tests.journeys.administrator import add
 from tests.journeys.readers import Person
-from tests.service import END_SECONDS, TOP, Server, server, serving
+from tests.service import Server, server, serving
 
 __all__ = ["server"]
 
@@ -38,21 +37,13 @@ def bob(office: Server, people: Iterator[Person]) -> Person:
     return next(people)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def on_each(request: pytest.FixtureRequest) -> Sequence[str]:
+    """Settings for each engine: the test runs on both."""
+    if request.param == "sqlite":
+        return ()
+    return (f'database.url="{request.getfixturevalue("postgresql_url")}"',)
+
+
 def person(number: int) -> Person:
     return Person(f"person{number}@example.org", f"secret-{number}")
-
-
-def add(server: Server, *people: Person) -> None:
-    """As an administrator does it, beside the running server."""
-    lines = "".join(f"{each.address} {each.password}\n" for each in people)
-    mailhost(server, "user", "add", "--lines", given=lines)
-
-
-def mailhost(server: Server, *arguments: str, given: str = "", code: int = 0) -> str:
-    """The command line, on the settings of a running server; answers with what it printed."""
-    command = [sys.executable, "-m", "mailhost", *arguments, "--config", str(server.facts["config"])]
-    ended = subprocess.run(
-        command, input=given, capture_output=True, text=True, cwd=TOP, timeout=4 * END_SECONDS, check=False
-    )
-    assert ended.returncode == code, ended.stdout + ended.stderr
-    return ended.stdout

@@ -16,7 +16,8 @@ from tests.journeys.contents import delivered, subject_of
 from tests.journeys.readers import Person, imap, pop3, retrieved
 from tests.service import END_SECONDS, Server
 
-LOST = (OSError, EOFError, smtplib.SMTPServerDisconnected, imaplib.IMAP4.abort)
+LOST = (OSError, EOFError, smtplib.SMTPException, poplib.error_proto, imaplib.IMAP4.abort)
+"""What clients raise when their server is gone, or says goodbye; while it lives it is a fault."""
 SMALL, LARGE = (100, 8_000), (70_000, 200_000)
 """Octets: rows of the database, and files."""
 ONE_IN_LARGE = 8
@@ -196,9 +197,9 @@ class SubmittingSender(Sender):
 
 
 def expect(reply: tuple[int, bytes], code: int) -> None:
-    """smtplib says -1 where the connection ended in the middle of a reply."""
-    if reply[0] == -1:
-        raise EOFError
+    """421 is the server's goodbye (RFC 5321 section 3.8), -1 what smtplib says where not even that came whole."""
+    if reply[0] in (421, -1):
+        raise EOFError(reply)
     assert reply[0] == code, reply
 
 
@@ -213,12 +214,7 @@ class Fetcher(Client):
 
     def session(self, server: Server) -> None:
         while not self.scene.over.is_set():
-            try:
-                taken = self._take(server)
-            except poplib.error_proto as error:
-                if str(error.args[0]) != "-ERR EOF":
-                    raise
-                raise EOFError from error
+            taken = self._take(server)
             self.promises.deleted[self._person] |= taken
             if taken:
                 self.scene.did()
