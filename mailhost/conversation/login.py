@@ -51,6 +51,7 @@ async def log_in(session: Session[Any, Any], user: str, password: str) -> Login:
         if session.failed_logins >= session.services.limits.login_tries:
             session.ended = True
         raise
+    session.services.presence.enter(login.account, session.channel)
     session.publish(AUTH_OK, data={"user": login.address, "address": session.channel.peer.address})
     return login
 

@@ -53,6 +53,7 @@ async def converse(session: Session[Any, Any]) -> None:
         cause = "fault"
         session.publish(FAULT, cause=repr(fault), data={"exception": fault})
     finally:
+        session.services.presence.leave(session.channel)
         await session.clean_up()
         session.channel.close()
         session.publish(CONNECTION_CLOSE, cause=cause)

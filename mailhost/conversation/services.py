@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from mailhost.conversation.presence import Presence
 from mailhost.database.database import Database
 from mailhost.database.hints import Hints
 from mailhost.delivery.directory import Directory
@@ -37,6 +38,7 @@ class Services:
     """What other processes change."""
     indexes: Indexes
     logins: Logins
+    presence: Presence
     events: Events
     limits: Limits
     allow_plaintext: bool

@@ -21,6 +21,10 @@ _RFC_5322 = re.compile(
     rb"\s*+(?:[A-Za-z]{2,9}\.?\s*+,?\s*+)?(?P<day>\d{1,2})[\s-]\s*+(?P<month>[A-Za-z]{3})[a-z]{0,6}[\s.,-]++"
     rb"(?P<year>\d{2,4})[\s,]\s*+" + _CLOCK + _ZONE
 )
+_USUAL = re.compile(
+    rb"(?:[A-Z][a-z][a-z], )?([0-3]?\d) ([A-Z][a-z][a-z]) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)(?: \([A-Z]{1,5}\))?"
+)
+"""What nearly all senders write."""
 _ASCTIME = re.compile(
     rb"\s*+(?:[A-Za-z]{3,9},?\s++)?(?P<month>[A-Za-z]{3})\s++(?P<day>\d{1,2})\s++"
     + _CLOCK
@@ -41,6 +45,8 @@ _LONGEST = 200
 
 def parse_date(text: bytes) -> int | None:
     """A Date field's moment in milliseconds since 1970 UTC; None when it can't be read."""
+    if usual := _USUAL.fullmatch(text):
+        return _usual_moment(*usual.group(2, 7, 1, 3, 4, 5, 6, 8, 9))
     text = text[:_LONGEST]
     if b"(" in text:
         text = _COMMENT.sub(b" ", text)
@@ -48,17 +54,32 @@ def parse_date(text: bytes) -> int | None:
     return _moment(found) if found else None
 
 
+def _usual_moment(month: bytes, sign: bytes, *numbers: bytes) -> int | None:
+    """`_moment` in half of its time."""
+    day, year, hour, minute, second, zone_hour, zone_minute = map(int, numbers)
+    seconds = zone_hour * 3600 + zone_minute * 60
+    return _milliseconds(
+        (year, _MONTH_NUMBER.get(month.lower(), 0), day), (hour, minute, second), seconds if sign == b"+" else -seconds
+    )
+
+
 def _moment(found: "re.Match[bytes]") -> int | None:
     part = found.groupdict()
     month = _MONTH_NUMBER.get(part["month"].lower()) or (int(part["month"]) if part["month"].isdigit() else 0)
-    hour, minute, second = int(part["hour"]), int(part["minute"]), int(part["second"] or 0)
-    try:
-        day = date(_year(part["year"]), month, int(part["day"])).toordinal() - EPOCH_DAY
-    except ValueError:
-        return None
+    clock = int(part["hour"]), int(part["minute"]), int(part["second"] or 0)
+    return _milliseconds((_year(part["year"]), month, int(part["day"])), clock, _zone_seconds(part))
+
+
+def _milliseconds(day: tuple[int, int, int], clock: tuple[int, int, int], zone_seconds: int) -> int | None:
+    """None for what is no day, or no time of it (a leap second is one)."""
+    hour, minute, second = clock
     if hour > 23 or minute > 59 or second > 60:
         return None
-    return 1000 * (day * DAY_SECONDS + hour * 3600 + minute * 60 + second - _zone_seconds(part))
+    try:
+        days = date(*day).toordinal() - EPOCH_DAY
+    except ValueError:
+        return None
+    return 1000 * (days * DAY_SECONDS + hour * 3600 + minute * 60 + second - zone_seconds)
 
 
 def _year(digits: bytes) -> int:

@@ -1,13 +1,21 @@
 """ENVELOPE: what a list of messages shows of each (RFC 3501 section 7.4.2)."""
 
+import re
+
 from mailhost.message.address_list import Listed, address_list
 from mailhost.message.budget import Budget
 from mailhost.message.lexical import unfold
 from mailhost.message.media import Fields
-from mailhost.message.quoting import NIL, nstring, string
+from mailhost.message.quoting import LONGEST_QUOTED, NIL, nstring, string
 
 _DEFAULT_TO_FROM = (b"sender", b"reply-to")
 _RECIPIENTS = (b"to", b"cc", b"bcc")
+
+_ATOM = rb"[!#-'*-+\-./0-9=?A-Z^-~]++"
+_ONE_ADDRESS = re.compile(
+    rb'(?:(?:"([ !#-\[\]-~]++)"|(' + _ATOM + rb"(?: " + _ATOM + rb")*+)) ?)?<(" + _ATOM + rb")@(" + _ATOM + rb")>"
+)
+"""A field of one address as nearly all are: `Name <local@domain>`, without an octet that ENVELOPE would have to escape."""
 
 
 def envelope(fields: Fields, budget: Budget) -> bytes:
@@ -37,7 +45,24 @@ def _addresses(fields: Fields, name: bytes, budget: Budget) -> bytes:
     value = fields.get(name)
     if value is None or budget.addresses <= 0:
         return NIL
-    found = address_list(unfold(value), budget.addresses)
+    return _one_address(unfold(value), budget) or _any_addresses(unfold(value), budget)
+
+
+def _one_address(value: bytes, budget: Budget) -> bytes | None:
+    """What `_any_addresses` answers, in a fifth of its time; None for all that needs a closer look."""
+    one = _ONE_ADDRESS.fullmatch(value) if len(value) <= LONGEST_QUOTED else None
+    if one is None:
+        return None
+    budget.addresses -= 1
+    quoted, phrase, local, domain = one.groups()
+    name = quoted or phrase
+    if name is None:
+        return b'((NIL NIL "%b" "%b"))' % (local, domain)
+    return b'(("%b" NIL "%b" "%b"))' % (name, local, domain)
+
+
+def _any_addresses(value: bytes, budget: Budget) -> bytes:
+    found = address_list(value, budget.addresses)
     budget.addresses -= len(found)
     return b"(%b)" % b"".join(map(_written, found)) if found else NIL
 

@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
-from mailhost.message.budget import Budget
+from mailhost.message.budget import Budget, Limits, budget
 from mailhost.message.lexical import unescape, unfold, without_comments
 from mailhost.message.quoting import NIL, listed, nstring, string
 
@@ -82,6 +84,46 @@ def parameters_of(value: bytes, budget: Budget) -> Parameters:
 
 def written_parameters(parameters: Parameters) -> bytes:
     return listed(b"%b %b" % (string(name), string(value)) for name, value in parameters)
+
+
+class Leaf(NamedTuple):
+    """What the fields of a part without parts say of it, but for its size and lines."""
+
+    is_text: bool
+    basic: bytes
+    extension: bytes
+    parameters: int
+    """How many were read."""
+
+
+_DESCRIBING = tuple(
+    b"content-" + name for name in b"type transfer-encoding id description md5 disposition language location".split()
+)
+MOST_USUAL_OCTETS = 2_048
+"""Of the header of a part that is remembered, and so of its parameters."""
+_MOST_PARAMETERS = MOST_USUAL_OCTETS // len(b";a=")
+_REMEMBERED = 256
+
+
+def usual_leaf(fields: Fields, budget: Budget) -> Leaf | None:
+    """A part like many others, described by heart: nearly all texts say the same of themselves. None for multiparts and messages."""
+    if budget.parameters < _MOST_PARAMETERS:
+        return None
+    leaf = _leaf_of(*map(fields.get, _DESCRIBING))
+    if leaf is not None:
+        budget.parameters -= leaf.parameters
+    return leaf
+
+
+@lru_cache(_REMEMBERED)
+def _leaf_of(*values: bytes | None) -> Leaf | None:
+    fields = {name: value for name, value in zip(_DESCRIBING, values, strict=True) if value is not None}
+    left = budget(Limits(parameters=_MOST_PARAMETERS))
+    media = media_of(fields, PLAIN_TEXT, left)
+    if media.main == b"MULTIPART" or media.is_message:
+        return None
+    basic, extension = basic_fields(media, fields), leaf_extension(fields, left)
+    return Leaf(media.main == b"TEXT", basic, extension, _MOST_PARAMETERS - left.parameters)
 
 
 def basic_fields(media: Media, fields: Fields) -> bytes:

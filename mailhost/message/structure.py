@@ -17,14 +17,17 @@ from mailhost.message.envelope import envelope
 from mailhost.message.lexical import unfold
 from mailhost.message.media import (
     EMBEDDED_MESSAGE,
+    MOST_USUAL_OCTETS,
     OPAQUE,
     PLAIN_TEXT,
     Fields,
+    Leaf,
     Media,
     basic_fields,
     common_extension,
     leaf_extension,
     media_of,
+    usual_leaf,
     written_parameters,
 )
 from mailhost.message.parts import LARGEST_CONTENT, Kind, PartWriter
@@ -158,7 +161,12 @@ class _Scanner:
         """One row of the table, and what BODY and BODYSTRUCTURE say of it."""
         self.budget.parts -= 1
         place = self.parts.begin()
-        described = self._taken_apart(entity, media_of(entity.fields, default, self.budget))
+        leaf = self._usual_leaf(entity) if default is PLAIN_TEXT else None
+        described = (
+            self._taken_apart(entity, media_of(entity.fields, default, self.budget))
+            if leaf is None
+            else self._described_leaf(entity, leaf)
+        )
         self.parts.finish(place, entity.start, entity.body, entity.end, described.kind)
         return described
 
@@ -170,12 +178,18 @@ class _Scanner:
             return self._leaf(entity, OPAQUE)
         return read(entity, media)
 
+    def _usual_leaf(self, entity: _Entity) -> Leaf | None:
+        return usual_leaf(entity.fields, self.budget) if entity.body - entity.start <= MOST_USUAL_OCTETS else None
+
     def _leaf(self, entity: _Entity, media: Media) -> _Described:
-        basic = b"%b %d" % (basic_fields(media, entity.fields), entity.end - entity.body)
-        if media.main == b"TEXT":
+        basic, extension = basic_fields(media, entity.fields), leaf_extension(entity.fields, self.budget)
+        return self._described_leaf(entity, Leaf(media.main == b"TEXT", basic, extension, 0))
+
+    def _described_leaf(self, entity: _Entity, leaf: Leaf) -> _Described:
+        basic = b"%b %d" % (leaf.basic, entity.end - entity.body)
+        if leaf.is_text:
             basic = b"%b %d" % (basic, self._lines(entity))
-        extension = leaf_extension(entity.fields, self.budget)
-        return _Described(Kind.LEAF, b"(%b)" % basic, b"(%b %b)" % (basic, extension))
+        return _Described(Kind.LEAF, b"(%b)" % basic, b"(%b %b)" % (basic, leaf.extension))
 
     def _embedded(self, entity: _Entity, media: Media) -> _Described:
         """The ENVELOPE and BODY of the message in message/rfc822 stand between its size and its lines."""

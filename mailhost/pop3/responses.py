@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from mailhost.ids import Uid, UidValidity
+from mailhost.message.newlines import CRLF
 
 AUTH, IN_USE, SYS_TEMP, SYS_PERM = "AUTH", "IN-USE", "SYS/TEMP", "SYS/PERM"
 """Response codes (RFC 2449 section 8, RFC 3206 section 4)."""
@@ -119,34 +120,6 @@ def listing(lines: Iterable[str]) -> Iterator[bytes]:
     rest = iter(lines)
     while some := list(islice(rest, LINES_A_PIECE)):
         yield "".join(f"{line}\r\n" for line in some).encode()
-
-
-class CRLF:
-    """Octets whose lines end as they may, rewritten so that each ends with CRLF; a CRLF is never split between two pieces."""
-
-    def __init__(self) -> None:
-        self._held = b""
-        self._in_line = False
-
-    def take(self, piece: bytes) -> bytes:
-        data = self._held + piece
-        self._held = b"\r" if data.endswith(b"\r") else b""
-        return self._rewritten(data.removesuffix(b"\r"))
-
-    def end(self) -> bytes:
-        """What closes the last line."""
-        if self._held or self._in_line:
-            self._held, self._in_line = b"", False
-            return b"\r\n"
-        return b""
-
-    def _rewritten(self, data: bytes) -> bytes:
-        if data:
-            pairs = data.count(b"\r\n")
-            if data.count(b"\n") != pairs or data.count(b"\r") != pairs:
-                data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-            self._in_line = not data.endswith(b"\r\n")
-        return data
 
 
 class DotStuffing:

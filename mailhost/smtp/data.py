@@ -1,5 +1,7 @@
 """Where a message ends, and what its octets are: dots unstuffed (RFC 5321 section 4.5.2). Only CRLF.CRLF ends data."""
 
+from mailhost.message.newlines import has_bare_newline, with_crlf
+
 END = b"\r\n.\r\n"
 KEPT_BACK = len(END) - 1
 
@@ -39,25 +41,15 @@ class DataDecoder:
         if not octets:
             return octets
         self.nul = self.nul or b"\0" in octets
-        has_bare = _has_bare_newline(octets)
+        has_bare = has_bare_newline(octets)
         octets = octets.replace(b"\r\n.", b"\r\n")
         if has_bare and self._normalise:
-            octets = _normalised(octets)
+            octets = with_crlf(octets)
         self.bare_newlines = self.bare_newlines or (has_bare and not self._normalise)
         if self._is_first:
             self._is_first = False
             octets = octets[2:]
         return octets
-
-
-def _has_bare_newline(octets: bytes) -> bool:
-    pairs = octets.count(b"\r\n")
-    return octets.count(b"\n") != pairs or octets.count(b"\r") != pairs
-
-
-def _normalised(octets: bytes) -> bytes:
-    """CRLF for each CRLF, CR and LF; three replacements take a tenth of what a pattern takes."""
-    return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
 def _safe_cut(octets: bytes) -> int:

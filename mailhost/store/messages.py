@@ -40,6 +40,7 @@ INSERT_MESSAGE = Hot(
     "blob_id",
     "prefix",
     "size",
+    "crlf_size",
     "internal_date",
     "sent_date",
     "message_id_hash",
@@ -222,8 +223,8 @@ def locate_present(tx: Transaction, key: MailboxKey, uid: Uid) -> Located | None
 
 @long
 def sizes(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
-    """UID and octets of every message, ascending: a POP3 maildrop (RFC 1939 section 5)."""
-    return [(row.uid, row.size) for row in _with_sizes(tx, key, None)]
+    """UID and octets of every message, each line end a CRLF, ascending: a POP3 maildrop (RFC 1939 sections 5 and 11)."""
+    return [(row.uid, row.crlf_size) for row in _with_sizes(tx, key, None)]
 
 
 def sizes_small(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
@@ -277,7 +278,13 @@ def _joined(
 def _with_sizes(tx: Transaction, key: MailboxKey, uids: Sequence[Uid] | None) -> list[Row[Any]]:
     here = [mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id]
     statement = (
-        select(mailbox_message.c.uid, mailbox_message.c.message_id, mailbox_message.c.flags, message.c.size)
+        select(
+            mailbox_message.c.uid,
+            mailbox_message.c.message_id,
+            mailbox_message.c.flags,
+            message.c.size,
+            message.c.crlf_size,
+        )
         .join_from(
             mailbox_message,
             message,
@@ -317,6 +324,7 @@ def _message_row(each: NewMessage) -> tuple[Any, ...]:
         each.blob,
         each.prefix,
         each.size,
+        each.size if each.crlf_size is None else each.crlf_size,
         each.internal_date,
         s.sent_date,
         hash_of(s.message_id),

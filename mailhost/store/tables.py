@@ -52,6 +52,7 @@ message = Table(
     Column("blob_id", Identifier, nullable=False),
     Column("prefix", Octets, nullable=False),
     Column("size", Number, nullable=False),  # as served: prefix and blob
+    Column("crlf_size", Number, nullable=False),  # as POP3 and relay send it: each line end a CRLF
     Column("internal_date", Moment, nullable=False),
     Column("sent_date", Moment),
     Column("message_id_hash", Number, nullable=False),

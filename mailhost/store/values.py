@@ -120,6 +120,8 @@ class NewMessage:
     internal_date: Millis
     flags: Flags
     keywords: tuple[str, ...] = ()
+    crlf_size: int | None = None
+    """Octets once each line end is a CRLF, where that differs from `size`: POP3 and relay send it so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,7 @@ def message() -> None:
         sa.Column("blob_id", NUMBER, nullable=False),
         sa.Column("prefix", OCTETS, nullable=False),
         sa.Column("size", NUMBER, nullable=False),
+        sa.Column("crlf_size", NUMBER, nullable=False),
         sa.Column("internal_date", NUMBER, nullable=False),
         sa.Column("sent_date", NUMBER),
         sa.Column("message_id_hash", NUMBER, nullable=False),

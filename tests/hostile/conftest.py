@@ -1,5 +1,39 @@
-"""A server of its own for whoever asks for `server`."""
+"""One server for all hostile tests; after each of them it still serves others, and its log tells of no mistake of its own."""
 
-from tests.service import server
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hostile.talk import blocks, serves_others
+from tests.service import Server, mistakes, server, serving, tail
 
 __all__ = ["server"]
+
+LONGEST_BLOCK_MS = 10
+"""Design, invariant 9: nobody waits longer for the loop."""
+NOISE_MS = 15
+"""What a machine adds that runs other things meanwhile, and counts as our own CPU time: caches gone cold, a processor shared."""
+SETTINGS = (
+    "smtp.most_per_address=400",
+    "smtp.message_octets=8MiB",
+    "login.failure_delay=0s",
+)
+
+
+@pytest.fixture(scope="session")
+def one_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("hostile") / "data"
+    with serving(folder, *SETTINGS, environment={"MAILHOST_WATCH_LOOP": "1"}) as one:
+        yield one
+
+
+@pytest.fixture
+def victim(one_for_all: Server) -> Iterator[Server]:
+    """The server that is maltreated. Its loop was never blocked, by its own account."""
+    serves_others(one_for_all)
+    told = len(blocks(one_for_all))
+    yield one_for_all
+    serves_others(one_for_all)
+    assert not mistakes(one_for_all.stderr), tail(one_for_all.stderr)
+    assert one_for_all.process.poll() is None
+    assert [block for block in blocks(one_for_all)[told:] if block > LONGEST_BLOCK_MS + NOISE_MS] == []

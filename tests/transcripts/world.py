@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.database import Database
 from mailhost.database.hints import Hints
@@ -189,11 +190,13 @@ def _services(folder: Path, *, allow_plaintext: bool, limits: Limits, **settings
     if "locks" in known and "locks" not in settings:
         (folder / "locks").mkdir(exist_ok=True)
         settings["locks"] = folder / "locks"
+    hints = Hints()
     return Services(
         host=HOST,
         database=database,
         blobs=BlobStore(database, BlobSettings(blobs)),
-        hints=Hints(),
+        hints=hints,
+        presence=Presence(database, hints),
         indexes=Indexes(database),
         logins=Logins(database, CHEAP),
         events=Events(),

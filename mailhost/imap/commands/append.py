@@ -11,6 +11,7 @@ from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN, FlagList, Literal
+from mailhost.message.newlines import CRLFSize
 from mailhost.message.structure import Scanned, scan
 from mailhost.store import messages
 from mailhost.store.messages import Append as Put
@@ -54,26 +55,26 @@ async def run(session: IMAPSession, request: Append) -> Status:
         return TOO_BIG
     incoming = session.services.blobs.incoming()
     try:
-        problem = await _receive(session, request.literal, incoming)
-        if problem is not None:
+        received = await _receive(session, request.literal, incoming)
+        if received.problem is not None:
             await incoming.discard()
-            return problem
+            return received.problem
         blob, content = await incoming.finish()
         structure = await structure_of(session.services.blobs, content)
     except BaseException:
         await incoming.discard()
         raise
-    placed = await _put(session, incoming, _new(request, target, blob, structure), blob)
+    placed = await _put(session, incoming, _new(request, target, blob, structure, received.crlf.end()), blob)
     return ok("APPEND completed", f"APPENDUID {placed.uid_validity} {placed.uid}")
 
 
-async def _receive(session: IMAPSession, literal: Literal, incoming: Incoming) -> Status | None:
-    """Take the octets; answers with the reason if they cannot be stored."""
+async def _receive(session: IMAPSession, literal: Literal, incoming: Incoming) -> "_Content":
+    """Take the octets; the answer knows the reason if they cannot be stored."""
     content = _Content(incoming)
     await session.take(literal, content.keep)
     if (await session.rest_of_line()).strip():
         raise SyntaxProblem("One message was expected")
-    return content.problem
+    return content
 
 
 class _Content:
@@ -81,6 +82,7 @@ class _Content:
 
     def __init__(self, incoming: Incoming) -> None:
         self._incoming = incoming
+        self.crlf = CRLFSize()
         self.problem: Status | None = EMPTY
 
     async def keep(self, piece: bytes) -> None:
@@ -89,10 +91,11 @@ class _Content:
         if b"\0" in piece:
             self.problem = HAS_NUL
         if self.problem is None:
+            self.crlf.take(piece)
             await self._incoming.write(piece)
 
 
-def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Scanned) -> NewMessage:
+def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Scanned, crlf_size: int) -> NewMessage:
     return NewMessage(
         MailboxKey(target.account, target.id),
         MessageId(fresh()),
@@ -103,6 +106,7 @@ def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Scanne
         now() if request.internal_date is None else Millis(request.internal_date),
         Flags(request.flags.system),
         request.flags.keywords,
+        crlf_size,
     )
 
 

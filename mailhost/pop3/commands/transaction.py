@@ -23,7 +23,7 @@ async def retr(session: POP3Session, number: MessageNumber) -> Answer:
     """The whole message, however large, some of it at a time."""
     found = await maildrop.locate(session.services.database, session.maildrop, number)
     pieces = session.services.blobs.pieces(found, 0, found.size)
-    return await session.message(responses.ok(f"{found.size} octets"), pieces)
+    return await session.message(responses.ok(f"{session.maildrop.entry(number).octets} octets"), pieces)
 
 
 async def dele(session: POP3Session, number: MessageNumber) -> Answer:

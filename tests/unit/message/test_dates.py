@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhost.message import dates
 from mailhost.message.dates import format_date, imap_date_time, parse_date, parse_imap_date, parse_imap_date_time
 
 TEN = 1795255200000
@@ -96,3 +97,10 @@ def test_dates_of_append(text: bytes, expected: int | None) -> None:
 )
 def test_dates_of_search(text: bytes, expected: date | None) -> None:
     assert parse_imap_date(text) == expected
+
+
+@given(moments, st.integers(-23, 23), st.sampled_from([b"", b" (CET)"]))
+def test_the_short_way_for_usual_dates_says_what_the_long_way_says(moment: int, hours: int, comment: bytes) -> None:
+    written = format_date(moment).encode()[:-5] + b"%+03d30" % hours + comment
+    assert dates._USUAL.fullmatch(written)
+    assert parse_date(written) == parse_date(b" " + written)

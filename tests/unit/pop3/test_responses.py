@@ -6,8 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailhost.ids import Uid, UidValidity
+from mailhost.message.newlines import CRLF
 from mailhost.pop3 import responses
-from mailhost.pop3.responses import CRLF, MultiLine, Response, Top, listing, unique_id
+from mailhost.pop3.responses import MultiLine, Response, Top, listing, unique_id
 
 octets = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"..", b"a", b"bc", b"\r\n.\r\n", b"\0", b"\xff"])).map(
     b"".join

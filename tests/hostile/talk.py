@@ -1,0 +1,142 @@
+"""A client that says what it likes, octet for octet, and others who want to be served meanwhile."""
+
+import contextlib
+import re
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+
+from tests.service import END_SECONDS, Server
+
+_BLOCKED = re.compile(r"loop\.blocked.*?cpu_ms=(\d+).*?late_ms=(\d+)")
+
+
+class Client:
+    """One connection. Its end, gentle or not, reads as no more octets."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._heard = b""
+
+    def send(self, data: bytes) -> None:
+        """What the server does not want any more is lost."""
+        with contextlib.suppress(ConnectionError):
+            self.sock.sendall(data)
+
+    def line(self) -> bytes:
+        while b"\n" not in self._heard:
+            data = self._receive()
+            if not data:
+                line, self._heard = self._heard, b""
+                return line
+            self._heard += data
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line + b"\n"
+
+    def reply(self) -> bytes:
+        """The last line of an SMTP reply."""
+        while True:
+            line = self.line()
+            if line[3:4] != b"-":
+                return line
+
+    def ask(self, data: bytes) -> bytes:
+        self.send(data)
+        return self.reply()
+
+    def rest(self) -> bytes:
+        """All that still comes, until the server closes."""
+        while data := self._receive():
+            self._heard += data
+        return self._heard
+
+    def reset(self) -> None:
+        """Gone without a goodbye."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def start_tls(self, server: Server) -> None:
+        self.sock = server.tls().wrap_socket(self.sock, server_hostname="localhost")
+
+    def _receive(self) -> bytes:
+        try:
+            return self.sock.recv(1 << 16)
+        except ConnectionError:
+            return b""
+
+
+@contextlib.contextmanager
+def greeted(server: Server, listener: str) -> Iterator[Client]:
+    """Somebody who has heard the greeting."""
+    with server.connect(listener) as sock:
+        client = Client(sock)
+        assert client.reply().startswith((b"220 ", b"+OK ", b"* OK "))
+        yield client
+
+
+@contextlib.contextmanager
+def hello(server: Server, listener: str = "smtp") -> Iterator[Client]:
+    with greeted(server, listener) as client:
+        assert client.ask(b"EHLO client.example.net\r\n").startswith(b"250 ")
+        yield client
+
+
+@contextlib.contextmanager
+def submitting(server: Server) -> Iterator[Client]:
+    """On the submission port, inside TLS, not logged in."""
+    with hello(server, "submission") as client:
+        assert client.ask(b"STARTTLS\r\n").startswith(b"220 ")
+        client.start_tls(server)
+        assert client.ask(b"EHLO client.example.net\r\n").startswith(b"250 ")
+        yield client
+
+
+def begin(client: Client, *recipients: str) -> None:
+    """A transaction up to 354."""
+    assert client.ask(b"MAIL FROM:<eve@example.net>\r\n").startswith(b"250 ")
+    for recipient in recipients or ("bob@example.org",):
+        assert client.ask(f"RCPT TO:<{recipient}>\r\n".encode()).startswith(b"250 ")
+    assert client.ask(b"DATA\r\n").startswith(b"354 ")
+
+
+def serves_others(server: Server) -> None:
+    """Somebody else is greeted and answered, in each protocol."""
+    for listener, asked, wanted in (
+        ("smtp", b"NOOP\r\n", b"250 "),
+        ("submission", b"NOOP\r\n", b"250 "),
+        ("pop3", b"CAPA\r\n", b"+OK"),
+        ("imap", b"a NOOP\r\n", b"a OK"),
+    ):
+        with greeted(server, listener) as client:
+            assert client.ask(asked).startswith(wanted)
+
+
+def messages_of(server: Server, address: str) -> int:
+    """What STAT says."""
+    with greeted(server, "pop3") as client:
+        assert client.ask(b"STLS\r\n").startswith(b"+OK")
+        client.start_tls(server)
+        client.ask(f"USER {address}\r\n".encode())
+        assert client.ask(f"PASS {server.password}\r\n".encode()).startswith(b"+OK")
+        number = int(client.ask(b"STAT\r\n").split()[1])
+        client.ask(b"QUIT\r\n")
+    return number
+
+
+def closed(server: Server) -> int:
+    """Conversations that have ended."""
+    return server.log().count("conn.close")
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Another process gives no event to wait for: look until it holds."""
+    deadline = time.monotonic() + END_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def blocks(server: Server) -> list[int]:
+    """Milliseconds for which the loop was blocked by work of the server itself."""
+    return [min(int(cpu), int(late)) for cpu, late in _BLOCKED.findall(server.log())]
