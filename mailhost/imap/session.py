@@ -94,7 +94,9 @@ TOO_MANY_CONNECTIONS = bye("Too many connections", UNAVAILABLE).line()
 
 SECRET = frozenset({"LOGIN", "AUTHENTICATE"})
 """Commands whose arguments nobody may see."""
-_SECRET = re.compile(rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+)) *(?=.)", re.IGNORECASE | re.DOTALL)
+_SECRET = re.compile(
+    rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+(?![A-Z0-9_-]))) *(?=.)", re.IGNORECASE | re.DOTALL
+)
 MASK = b" ***"
 PAGE = 200
 """Messages whose data is read and written in one turn."""

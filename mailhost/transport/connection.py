@@ -74,7 +74,11 @@ class Connection(Protocol):
         """We never close one direction alone."""
 
     def connectionLost(self, reason: Failure = ConnectionDone) -> None:  # type: ignore[assignment]  # noqa: N802
-        """An end of input is read, not thrown: what came before is still answered. Only a reset cancels the conversation."""
+        """An end of input is read, not thrown: what came before is still answered. Only a reset cancels the conversation.
+
+        Within TLS nobody can tell a reset from an end without close_notify, which many clients send: it counts as an end, for
+        what has come whole was sent by the client itself, and no command is cut short into another.
+        """
         if self._counted:
             self.factory.limit.leave(self._counted)
             self._counted = ""
@@ -85,7 +89,7 @@ class Connection(Protocol):
         self.channel.closed = True
         self.channel.go_on_writing()
         self.channel.ended()
-        if not reason.check(ConnectionDone):
+        if self._handshake is None and not reason.check(ConnectionDone):
             self._task.cancel()
 
     def handshakeCompleted(self) -> None:  # noqa: N802
