@@ -15,7 +15,6 @@ from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, Uid
 from mailhost.imap.grammar import Head, Reader, head, tag_of
 from mailhost.imap.literal import (
-    LINE_OCTETS,
     LITERAL_OCTETS,
     LITERAL_OCTETS_BEFORE_LOGIN,
     Allowance,
@@ -165,7 +164,7 @@ class IMAPSession(Session[Reader, Status]):
     async def read(self) -> Request[Reader]:
         self._tag, self.by_uid = UNTAGGED, False
         await self._skip_unread()
-        allowance = Allowance(LINE_OCTETS, self._literal_octets())
+        allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
         line = await self._line()
         self.heard(_masked(line))
         self._tag = tag_of(line) or UNTAGGED
@@ -204,7 +203,7 @@ class IMAPSession(Session[Reader, Status]):
 
     async def _line(self) -> bytes:
         try:
-            return await self.channel.read_line(LINE_OCTETS)
+            return await self.channel.read_line(self.services.limits.line_octets)
         except LineTooLong:
             raise SyntaxProblem("The line is too long") from None
 
