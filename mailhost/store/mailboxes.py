@@ -300,6 +300,12 @@ def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
     return Uid(recent)
 
 
+def claim_recent_below(tx: Transaction, key: MailboxKey, uid: Uid) -> None:
+    """Messages below `uid` have been recent to a session, and will be to no later one."""
+    here = mailbox.c.account_id == key.account, mailbox.c.id == key.id
+    tx.execute(update(mailbox).where(*here, mailbox.c.recent_uid < uid).values(recent_uid=uid))
+
+
 @one_statement
 def count_recent(tx: Transaction, key: MailboxKey, recent_uid: Uid) -> int:
     """Messages from `recent_uid` on: what STATUS tells as RECENT."""
