@@ -48,6 +48,10 @@ _DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
 _MESSAGE_ID = re.compile(rb"<([^<>]*+)>")
 _BLANKS = b" \t\r\n\0"
 _COUNT_AT_ONCE = 1024 * 1024
+_FIELDS_AT_ONCE = 16 * 1024
+"""Octets; at once is twice as fast as one by one."""
+_SEARCH_AT_ONCE = 256 * 1024
+"""No single call looks at more: a scan in a thread lets others go on between two calls only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +153,18 @@ class _Scanner:
             return start + 2
         if not _FIELD_NAME.match(self.content, start, min(end, start + self.limits.header_octets)):
             return start
-        empty_line = _EMPTY_LINE.search(self.content, start, end)
-        return empty_line.end() if empty_line else end
+        for at in range(start, end, _SEARCH_AT_ONCE):
+            if empty_line := _EMPTY_LINE.search(self.content, at, min(at + _SEARCH_AT_ONCE + 2, end)):
+                return empty_line.end()
+        return end
 
     def raw_fields(self, start: int, header_end: int) -> list[RawField]:
         length = min(header_end - start, self.limits.header_octets, max(self.budget.header_octets, 0))
         self.budget.header_octets -= length
-        return _FIELD.findall(self.content[start : start + length])
+        block = self.content[start : start + length]
+        if length <= _FIELDS_AT_ONCE:
+            return _FIELD.findall(block)
+        return [(field[1], field[2], field[3]) for field in _FIELD.finditer(block)]
 
     def described(self, entity: _Entity, default: Media) -> _Described:
         """One row of the table, and what BODY and BODYSTRUCTURE say of it."""
@@ -249,11 +258,14 @@ class _Scanner:
             yield start, end
 
     def _delimiters(self, mark: bytes, body: int, end: int) -> Iterator[tuple[int, int, bool]]:
-        """A delimiter := CRLF "--" boundary: its line break, the end of its line, whether it closes the multipart."""
+        """A delimiter := CRLF "--" boundary: its line break, the end of its line, whether it closes the multipart.
+
+        Of the blanks that may pad its line, no more than one look takes in are taken for padding.
+        """
         at = body - 1 if self.content[max(body - 1, 0) : body] == b"\n" else body
         while (found := self.content.find(mark, at, end)) >= 0:
             at = found + len(mark)
-            if rest := _DELIMITER_END.match(self.content, at, end):
+            if rest := _DELIMITER_END.match(self.content, at, min(at + _SEARCH_AT_ONCE, end)):
                 yield found, rest.end(), rest[1] is not None
                 at = rest.end() - 1
                 continue

@@ -20,6 +20,8 @@ from mailhost.transport.channel import Channel, ChannelError, EndOfInput, LineTo
 from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
 from mailhost.users.values import Login
 
+LONGEST_SHOWN_VERB = 64
+
 REFUSALS: Mapping[type[Refused], Response] = {
     PlaintextForbidden: responses.TLS_FIRST,
     AccountDisabled: responses.ACCOUNT_DISABLED,
@@ -65,6 +67,8 @@ class POP3Session(Session[Reader, Answer]):
         """Who USER has said to be; forgotten after PASS."""
         self._capabilities = capabilities
         self._maildrop: Maildrop | None = None
+        self._secret_ahead = False
+        """Whether the client may go on with a login that was refused, and send its password as if it were a command."""
 
     @property
     def state(self) -> State:
@@ -92,7 +96,7 @@ class POP3Session(Session[Reader, Answer]):
         await self.channel.drain()
 
     async def read(self) -> Request[Reader]:
-        verb, reader = grammar.command(await self._line(self.services.limits.line_octets, grammar.masked))
+        verb, reader = grammar.command(await self._line(self.services.limits.line_octets, self._shown))
         return Request(verb, reader)
 
     def send(self, answer: Answer) -> None:
@@ -141,6 +145,17 @@ class POP3Session(Session[Reader, Answer]):
         """However the session ended, the maildrop is free; what was marked stays unless QUIT was heard."""
         if self._maildrop is not None:
             self._maildrop.close()
+
+    def _shown(self, line: bytes) -> bytes:
+        """For the wire log. What is no command of ours may be a password that its client sends at the wrong moment."""
+        words = line.split(maxsplit=1)
+        verb = words[0].decode("ascii", "replace").upper() if words else ""
+        is_known = not verb or verb in self.commands
+        self._secret_ahead = verb == "AUTH" or (self._secret_ahead and not is_known)
+        masked = grammar.masked(line)
+        if is_known or masked != line:
+            return masked
+        return b"***" if self._secret_ahead else b" ".join([words[0][:LONGEST_SHOWN_VERB], *[b"***"] * len(words[1:])])
 
     async def _line(self, limit: int, mask: Callable[[bytes], bytes]) -> bytes:
         try:

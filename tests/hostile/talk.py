@@ -69,10 +69,12 @@ class Client:
 @contextlib.contextmanager
 def greeted(server: Server, listener: str) -> Iterator[Client]:
     """Somebody who has heard the greeting."""
-    with server.connect(listener) as sock:
-        client = Client(sock)
+    client = Client(server.connect(listener))
+    try:
         assert client.reply().startswith((b"220 ", b"+OK ", b"* OK "))
         yield client
+    finally:
+        client.sock.close()  # another one than at first, if TLS has begun
 
 
 @contextlib.contextmanager
