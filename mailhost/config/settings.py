@@ -196,12 +196,8 @@ class Store(Section, frozen=True):
     """Messages up to this size are kept, compressed, in the database row; larger ones are files of their own."""
     keep_expunged: Span = days(7)
     """How long an expunged message can still be brought back."""
-    keep_tombstones: Span = days(30)
-    """How long the server remembers which UIDs were expunged; a client away for longer learns it by a full look (RFC 7162 section 3.2.5)."""
     keep_deliveries: Span = days(30)
     """How long finished deliveries stay, for the question "where is my mail?"."""
-    keep_events: Span = days(30)
-    """How long the events of journeys stay."""
     sweep_interval: Wait = minutes(10)
     """How often the sweeper looks for what is over its time."""
     orphan_age: Annotated[Duration, Least(hours(1))] = hours(24)

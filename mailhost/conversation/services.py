@@ -20,7 +20,7 @@ class Limits:
 
     most_errors: int = 20
     """Commands in a row that are not understood before the server hangs up."""
-    line_octets: int = 8 << 10
+    line_octets: int = 64 << 10
     login_tries: int = 5
     message_octets: int = 50 << 20
 

@@ -51,7 +51,10 @@ Steps: TypeAlias = Generator[bool, None, list[Outcome]]
 
 
 def run_batch(tx: Transaction, writes: Sequence[Write[Any]]) -> Steps:
-    """Each write in a savepoint of its own; a group of one hot operation shares one. They have no order among them."""
+    """Each write in a savepoint of its own; a hot operation needs none: it tells its refusals, and never raises one.
+
+    They have no order among them.
+    """
     outcomes: list[Outcome] = []
     for operation, group in _alike(writes).items():
         if isinstance(operation, ForMany):
@@ -86,8 +89,8 @@ def _pieces(group: list[Write[Any]]) -> Generator[list[Write[Any]]]:
 
 
 def _run_hot(tx: Transaction, operation: ForMany[Any, Any], group: list[Write[Any]]) -> list[Outcome]:
-    with tx.savepoint():
-        values = operation(tx, [write.arguments[0] for write in group])
+    values = operation(tx, [write.arguments[0] for write in group])
+    tx.close_results()
     return [Outcome(write, value) for write, value in zip(group, values, strict=True)]
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL 14 or newer, by asyncpg: operations are the same plain functions, run by SQLAlchemy's `run_sync`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from mailhost.database.batch import Outcome, Steps
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, RunAgain
@@ -194,7 +195,8 @@ def _run(
     connection: Connection, work: Callable[[Transaction], Steps], limits: PostgreSQLLimits
 ) -> tuple[list[Outcome], list[object]]:
     """All pieces in one go: each statement waits in its greenlet, and the loop goes on."""
-    tx = Transaction(connection, lambda: not connection.invalidated and _is_in_transaction(connection))
+    driver = PostgreSQLDriver(connection)
+    tx = Transaction(connection, lambda: not connection.invalidated and driver.is_in_transaction(), driver=driver)
     steps = work(tx)
     try:
         while True:
@@ -208,16 +210,44 @@ def _run(
         tx.close_results()
 
 
-def _is_in_transaction(connection: Connection) -> bool:
-    driver: Any = connection.connection.driver_connection
-    return bool(driver.is_in_transaction())
+class PostgreSQLDriver:
+    """Straight to asyncpg, inside a transaction that SQLAlchemy has begun: it would add 60 us to each statement."""
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: Any = connection.connection.driver_connection
+
+    def run(self, sql: str) -> None:
+        await_only(self._driver.execute(sql))
+
+    def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        await_only(self._driver.executemany(sql, rows))
+
+    def rows(self, sql: str, values: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+        found: Sequence[Sequence[Any]] = await_only(self._driver.fetch(sql, *values))
+        return found
+
+    def is_in_transaction(self) -> bool:
+        return bool(self._driver.is_in_transaction())
 
 
 def _is_lost(error: BaseException) -> bool:
     """Whether the connection broke, as against a statement that failed."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _state(error)[:2] in ("08", "57")
-    return isinstance(error, OSError | PendingRollbackError)
+    return (
+        isinstance(error, OSError | PendingRollbackError)
+        or _state(error)[:2] in ("08", "57")
+        or _is_client_trouble(error)
+    )
+
+
+def _is_client_trouble(error: BaseException) -> bool:
+    """The driver's own, such as a connection that is closed; a value that it cannot send is the operation's fault."""
+    from asyncpg.exceptions import InterfaceError, InternalClientError  # is not there for those who use SQLite only
+
+    return isinstance(error, InterfaceError | InternalClientError) and not isinstance(error, ValueError)
 
 
 def _verdict(error: BaseException, fault: type[Exception] | None = None) -> BaseException:
@@ -225,7 +255,9 @@ def _verdict(error: BaseException, fault: type[Exception] | None = None) -> Base
     state = _state(error)
     if state in RUN_AGAIN:
         return RunAgain(str(error))
-    broken = isinstance(error, OSError | TimeoutError | PendingRollbackError | PoolTimeoutError)
+    broken = isinstance(error, OSError | TimeoutError | PendingRollbackError | PoolTimeoutError) or _is_client_trouble(
+        error
+    )
     if isinstance(error, DBAPIError):
         broken = broken or error.connection_invalidated or not state
     if broken or state[:2] in TROUBLE_CLASSES:

@@ -23,6 +23,7 @@ from mailhost.database.errors import CommitFailed
 from mailhost.database.lock import WriteLock
 from mailhost.database.marks import is_long
 from mailhost.database.sqlite_files import driver_of, open_reader, open_writer, verdict, within
+from mailhost.database.thread import Thread
 from mailhost.database.transaction import Transaction
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class SQLiteEngine:
     def __init__(self, path: Path, limits: SQLiteLimits | None = None) -> None:
         self._limits = limits or SQLiteLimits()
         self._lock = WriteLock(lock_path(path))
-        self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
+        self._writer_thread = Thread("sqlite-writer")
         self._reader_threads = ThreadPoolExecutor(LONG_READERS, "sqlite-reader")
         self._writer = open_writer(path)
         self._reader = open_reader(path)
@@ -73,7 +74,7 @@ class SQLiteEngine:
         try:
             await self._begin()
             outcomes = await self._run(tx, work(tx), hurry)
-            await self._in_writer_thread(self._commit)
+            await self._writer_thread.run(self._commit)
         except BaseException as error:
             self._roll_back(tx)
             raise verdict(error) from error
@@ -86,7 +87,7 @@ class SQLiteEngine:
         waited = time.monotonic() - self._checkpointed
         due = self._log_octets > CHECKPOINT_OCTETS or (self._log_octets and waited > CHECKPOINT_SECONDS)
         if due and self._lock.try_acquire():  # else somebody else writes now, and we come again after our next batch
-            await self._in_writer_thread(self._checkpoint)
+            await self._writer_thread.run(self._checkpoint)
 
     async def close(self) -> None:
         self._stopping.set()
@@ -107,7 +108,7 @@ class SQLiteEngine:
         try:
             driver_of(self._writer).execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:  # a program that knows nothing of our lock file
-            await self._in_writer_thread(self._begin_patiently)
+            await self._writer_thread.run(self._begin_patiently)
 
     def _begin_patiently(self) -> None:
         driver = driver_of(self._writer)
@@ -142,7 +143,7 @@ class SQLiteEngine:
             with hurry:
                 return within(driver_of(self._writer), hurry.is_over, lambda: _advance(steps))
 
-        return await self._in_writer_thread(piece)
+        return await self._writer_thread.run(piece)
 
     def _commit(self) -> None:
         if not self._in_transaction():
@@ -179,7 +180,7 @@ class SQLiteEngine:
             await self._lock.acquire(self._limits.lock)
         except CommitFailed:
             return  # the log is whole without it
-        await self._in_writer_thread(lambda: self._checkpoint("TRUNCATE"))
+        await self._writer_thread.run(lambda: self._checkpoint("TRUNCATE"))
 
     # Threads.
 
@@ -198,15 +199,6 @@ class SQLiteEngine:
             return await asyncio.get_running_loop().run_in_executor(self._reader_threads, call)
         except asyncio.CancelledError:
             hurry.stop()
-            raise
-
-    async def _in_writer_thread(self, call: Callable[[], T]) -> T:
-        """Whoever is cancelled meanwhile waits all the same: nobody else may touch the connection before it is done."""
-        done = asyncio.get_running_loop().run_in_executor(self._writer_thread, call)
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait([done])
             raise
 
 
@@ -228,15 +220,18 @@ class SQLiteDriver:
     def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._driver.executemany(sql, rows)
 
+    def rows(self, sql: str, values: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+        return self._driver.execute(sql, values).fetchall()
+
 
 class Hurry:
     """The deadline of a long operation. It counts while the operation runs, not while it waits for a thread."""
 
-    def __init__(self, limit: timedelta, *others: threading.Event) -> None:
+    def __init__(self, limit: timedelta, *events: threading.Event) -> None:
         self._limit = limit.total_seconds()
         self._until: float | None = None
-        self._stopped = threading.Event()
-        self._events = (self._stopped, *others)
+        self._stopped = False
+        self._events = events
 
     def __enter__(self) -> None:
         self._until = time.monotonic() + self._limit
@@ -246,11 +241,11 @@ class Hurry:
 
     def stop(self) -> None:
         """Nobody waits for it any more."""
-        self._stopped.set()
+        self._stopped = True
 
     def is_over(self) -> bool:
         late = self._until is not None and time.monotonic() > self._until
-        return late or any(event.is_set() for event in self._events)
+        return late or self._stopped or any(event.is_set() for event in self._events)
 
     def __call__(self) -> None:
         if self._until is not None and self.is_over():

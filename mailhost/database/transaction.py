@@ -19,6 +19,7 @@ class Driver(Protocol):
 
     def run(self, sql: str) -> None: ...
     def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None: ...
+    def rows(self, sql: str, values: tuple[Any, ...]) -> Sequence[Sequence[Any]]: ...
 
 
 class CoreDriver:
@@ -34,6 +35,9 @@ class CoreDriver:
 
     def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._sql.exec_driver_sql(sql, list(rows)).close()
+
+    def rows(self, sql: str, values: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+        return [tuple(row) for row in self._sql.exec_driver_sql(sql, values)]
 
 
 class Transaction:
@@ -68,6 +72,12 @@ class Transaction:
             self._hurry()
             sql, arrange = statement.compiled(self._sql.dialect)
             self._driver.run_many(sql, arrange(rows))
+
+    def rows(self, statement: Hot, values: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+        """What a hot statement selects: all rows, as plain tuples in the order of its columns."""
+        self._hurry()
+        sql, arrange = statement.compiled(self._sql.dialect)
+        return self._driver.rows(sql, arrange([values])[0])
 
     def announce(self, change: object) -> None:
         """Tell the other sessions, once this is committed."""

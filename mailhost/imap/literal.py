@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.imap.values import Literal
 
-LINE_OCTETS = 64 << 10
-"""All lines of one command together."""
 LITERAL_OCTETS = 64 << 10
 """All literals of one command together, but for those that stream to disk."""
 LITERAL_OCTETS_BEFORE_LOGIN = 8 << 10

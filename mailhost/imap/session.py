@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, TypeVarTuple
 
@@ -10,12 +11,11 @@ from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import MechanismUnknown, PlaintextForbidden, may_log_in, mechanisms
 from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
-from mailhost.database.errors import Refused
+from mailhost.database.errors import CommitFailed, Refused
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, Uid
 from mailhost.imap.grammar import Head, Reader, head, tag_of
 from mailhost.imap.literal import (
-    LINE_OCTETS,
     LITERAL_OCTETS,
     LITERAL_OCTETS_BEFORE_LOGIN,
     Allowance,
@@ -123,6 +123,8 @@ class Selected:
     view: View
     flag_names: FlagNames
     read_only: bool
+    claimed: Uid
+    """Messages below it are recent to no later session."""
 
 
 class IMAPSession(Session[Reader, Status]):
@@ -165,7 +167,7 @@ class IMAPSession(Session[Reader, Status]):
     async def read(self) -> Request[Reader]:
         self._tag, self.by_uid = UNTAGGED, False
         await self._skip_unread()
-        allowance = Allowance(LINE_OCTETS, self._literal_octets())
+        allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
         line = await self._line()
         self.heard(_masked(line))
         self._tag = tag_of(line) or UNTAGGED
@@ -204,7 +206,7 @@ class IMAPSession(Session[Reader, Status]):
 
     async def _line(self) -> bytes:
         try:
-            return await self.channel.read_line(LINE_OCTETS)
+            return await self.channel.read_line(self.services.limits.line_octets)
         except LineTooLong:
             raise SyntaxProblem("The line is too long") from None
 
@@ -347,15 +349,23 @@ class IMAPSession(Session[Reader, Status]):
         return self.selected.view.uids(messages)
 
     def select(self, found: Mailbox, index: MailboxIndex, view: View, names: FlagNames, *, read_only: bool) -> None:
-        self.current = Selected(MailboxKey(found.account, found.id), found.name, index, view, names, read_only)
+        self.current = Selected(
+            MailboxKey(found.account, found.id), found.name, index, view, names, read_only, found.uid_next
+        )
 
-    def deselect(self) -> None:
-        if self.current is not None:
-            self.services.indexes.close(self.current.index, self.current.view)
-            self.current = None
+    async def leave(self) -> None:
+        """The mailbox is closed. What came while it was open was recent to this session, and will be to no other."""
+        current, self.current = self.current, None
+        if current is None:
+            return
+        self.services.indexes.close(current.index, current.view)
+        above = Uid(current.view.last_told + 1)
+        if not current.read_only and above > current.claimed:
+            with suppress(CommitFailed):  # recent once more: no harm
+                await self.services.database.write(mailboxes.claim_recent_below, current.key, above)
 
     async def clean_up(self) -> None:
-        self.deselect()
+        await self.leave()
 
     # The store.
 

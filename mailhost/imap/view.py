@@ -69,6 +69,11 @@ class View:
         self._last_told = index.uids[-1] if len(index.uids) else 0
         self._version = index.version
 
+    @property
+    def last_told(self) -> Uid:
+        """The newest message that the client has heard of."""
+        return Uid(self._last_told)
+
     # What the index tells.
 
     def messages_expunged(self, uids: Sequence[Uid]) -> None:

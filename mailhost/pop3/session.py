@@ -20,9 +20,6 @@ from mailhost.transport.channel import Channel, ChannelError, EndOfInput, LineTo
 from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
 from mailhost.users.values import Login
 
-LINE_OCTETS = 1024
-"""RFC 2449 section 4 asks for 255; long passwords and initial responses want more."""
-
 REFUSALS: Mapping[type[Refused], Response] = {
     PlaintextForbidden: responses.TLS_FIRST,
     AccountDisabled: responses.ACCOUNT_DISABLED,
@@ -95,7 +92,7 @@ class POP3Session(Session[Reader, Answer]):
         await self.channel.drain()
 
     async def read(self) -> Request[Reader]:
-        verb, reader = grammar.command(await self._line(LINE_OCTETS, grammar.masked))
+        verb, reader = grammar.command(await self._line(self.services.limits.line_octets, grammar.masked))
         return Request(verb, reader)
 
     def send(self, answer: Answer) -> None:

@@ -79,22 +79,25 @@ GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.i
 WANTED = pairs(bind("keys", type_=Text))
 IS_WANTED = (mailbox.c.account_id == WANTED.c.first) & (mailbox.c.id == WANTED.c.second)
 _LOCKED = [mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")]
-LOCK_ONE = select(*_LOCKED).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id")).with_for_update()
-LOCK = select(*_LOCKED).join_from(WANTED, mailbox, IS_WANTED).order_by(mailbox.c.id).with_for_update(of=mailbox)
+LOCK_ONE = Hot(
+    select(*_LOCKED).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id")).with_for_update(),
+    "account",
+    "id",
+)
+LOCK = Hot(
+    select(*_LOCKED).join_from(WANTED, mailbox, IS_WANTED).order_by(mailbox.c.id).with_for_update(of=mailbox), "keys"
+)
 VERSIONS = select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(WANTED, mailbox, IS_WANTED)
 """Each row is found by its whole key, account first: an id alone has no index."""
 
 
 def lock(tx: Transaction, keys: Collection[MailboxKey]) -> dict[MailboxId, Locked]:
     """Take the rows of some mailboxes by ascending id, so that two nodes never wait for each other. Missing ones are left out."""
-    if len(keys) == 1:
-        (key,) = keys
-        rows = tx.execute(LOCK_ONE, {"account": key.account, "id": key.id})
-    else:
-        rows = tx.execute(LOCK, {"keys": array_of((key.account, key.id) for key in keys)})
+    pairs = {(key.account, key.id) for key in keys}
+    rows = tx.rows(LOCK_ONE, *pairs) if len(pairs) == 1 else tx.rows(LOCK, (array_of(pairs),))
     return {
-        row.id: Locked(MailboxKey(row.account_id, row.id), row.uid_validity, row.uid_next, row.highest_mod_seq)
-        for row in rows
+        id_: Locked(MailboxKey(account, id_), uid_validity, uid_next, highest_mod_seq)
+        for account, id_, uid_validity, uid_next, highest_mod_seq in rows
     }
 
 
@@ -295,6 +298,12 @@ def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
         update(mailbox).where(*here, mailbox.c.recent_uid < mailbox.c.uid_next).values(recent_uid=mailbox.c.uid_next)
     )
     return Uid(recent)
+
+
+def claim_recent_below(tx: Transaction, key: MailboxKey, uid: Uid) -> None:
+    """Messages below `uid` have been recent to a session, and will be to no later one."""
+    here = mailbox.c.account_id == key.account, mailbox.c.id == key.id
+    tx.execute(update(mailbox).where(*here, mailbox.c.recent_uid < uid).values(recent_uid=uid))
 
 
 @one_statement

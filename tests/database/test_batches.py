@@ -327,6 +327,9 @@ class Savepoints:
     def savepoint(self) -> Any:
         return nullcontext()
 
+    def close_results(self) -> None:
+        pass
+
 
 def test_a_batch_pauses_before_each_piece() -> None:
     async def pieces() -> list[bool]:

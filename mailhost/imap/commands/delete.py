@@ -21,7 +21,7 @@ async def run(session: IMAPSession, name: str) -> Status:
     """Who deletes the mailbox that is open to it has none open afterwards; other sessions there end."""
     await session.services.database.write(mailboxes.remove, session.account, name, now())
     if session.current is not None and session.current.view.gone:
-        session.deselect()
+        await session.leave()
     return ok("DELETE completed")
 
 

@@ -26,7 +26,7 @@ async def close(session: IMAPSession, _: None) -> Status:
     """As EXPUNGE, without a word of it; a mailbox opened read-only is left as it is."""
     if not session.selected.read_only:
         await take_out(session, marked(session))
-    session.deselect()
+    await session.leave()
     return ok("CLOSE completed")
 
 

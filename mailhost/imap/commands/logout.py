@@ -8,7 +8,7 @@ from mailhost.imap.values import ANY_STATE
 
 
 async def run(session: IMAPSession, _: None) -> Status:
-    session.deselect()
+    await session.leave()
     session.write(bye("Goodbye").line())
     session.ended = True
     return ok("LOGOUT completed")

@@ -31,7 +31,7 @@ async def examine(session: IMAPSession, name: str) -> Status:
 
 async def _open(session: IMAPSession, name: str, *, read_only: bool) -> Status:
     """Even a refused SELECT leaves no mailbox selected."""
-    session.deselect()
+    await session.leave()
     found = await session.mailbox(name)
     key = MailboxKey(found.account, found.id)
     recent = found.recent_uid if read_only else await _claim_recent(session, found, key)

@@ -9,7 +9,7 @@ from mailhost.imap.values import SELECTED
 
 
 async def run(session: IMAPSession, _: None) -> Status:
-    session.deselect()
+    await session.leave()
     return ok("UNSELECT completed")
 
 
