@@ -1,10 +1,12 @@
 """The design on one screen: Twisted hosts three protocol factories over one mailbox store and one user database."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IListeningPort
@@ -17,7 +19,7 @@ from mailhost.database.database import Database
 from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
-from mailhost.events.event import FAULT, Events
+from mailhost.events.event import FAULT, LOOP_BLOCKED, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.ids import MailboxId, ModSeq
 from mailhost.imap.factory import IMAP4Factory
@@ -39,6 +41,8 @@ Ready = Callable[[dict[str, Any]], object]
 EX_SOFTWARE = 70
 CHECK_SECONDS = 30
 """How often open mailboxes are compared with the database: what a lost hint costs at most."""
+WATCH_LOOP = "MAILHOST_WATCH_LOOP"
+"""The variable of the environment that, set to 1, has the log tell of each time that the loop was blocked; for tests."""
 IMPLICIT_TLS = frozenset({"submissions", "pop3s", "imaps"})
 
 
@@ -71,12 +75,19 @@ def background(config: Config, services: Services) -> dict[str, Awaitable[None]]
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
     waiting = WaitingDeliveries(services.database, services.blobs, services.events)
-    return {
+    tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": check_indexes(services.indexes),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
     }
+    if os.environ.get(WATCH_LOOP) == "1":
+        tasks["loop watcher"] = reactor.watch_loop(partial(tell_blocked, services.events))
+    return tasks
+
+
+def tell_blocked(events: Events, late: float, used: float) -> None:
+    events.publish(LOOP_BLOCKED, data={"late_ms": round(late * 1000), "cpu_ms": round(used * 1000)})
 
 
 def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tuple[str, ConversationFactory]]:

@@ -13,6 +13,7 @@ LINE_IN, LINE_OUT, DATA_BLOCK = "line.in", "line.out", "data.block"
 AUTH_OK, AUTH_FAIL = "auth.ok", "auth.fail"
 QUEUE_ADD, STORE_ADD, STORE_FLAG, STORE_EXPUNGE = "queue.add", "store.add", "store.flag", "store.expunge"
 REFUSED, FAULT = "refused", "fault"
+LOOP_BLOCKED = "loop.blocked"
 LINES = frozenset({LINE_IN, LINE_OUT, DATA_BLOCK})
 
 

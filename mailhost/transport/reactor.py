@@ -5,11 +5,16 @@ import gc
 import resource
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 SWITCH_INTERVAL = 0.0002
 """Seconds: so that the writer thread is not starved by a busy loop."""
+
+TICK_SECONDS = 0.005
+LATE_SECONDS = 0.010
+"""For how long nobody may be kept waiting (design: the loop is never blocked for longer)."""
 
 Program = Callable[[asyncio.Event], Awaitable[int]]
 
@@ -40,6 +45,19 @@ def run(program: Program) -> int:
     if tasks and not tasks[0].cancelled() and tasks[0].done() and (fault := tasks[0].exception()):
         raise fault
     return codes[0] if codes else 1
+
+
+async def watch_loop(blocked: Callable[[float, float], object]) -> None:
+    """Tell of each tick that came too late: by how much, and how much CPU this process used meanwhile, both in seconds.
+
+    Where the CPU time is far below, the machine was busy with others, or the loop waited for the disk.
+    """
+    while True:
+        due, used = time.perf_counter() + TICK_SECONDS, time.process_time()
+        await asyncio.sleep(TICK_SECONDS)
+        late = time.perf_counter() - due
+        if late > LATE_SECONDS:
+            blocked(late, time.process_time() - used)
 
 
 def settle() -> None:
