@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import cProfile
 import gc
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,14 +69,24 @@ class Figures:
 
 
 class Load:
-    """Keeps so many accepts under way, for so long."""
+    """Keeps so many accepts under way, for so long or until there were so many."""
 
-    def __init__(self, database: Database, blobs: BlobStore, users: list[Address], seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        users: list[Address],
+        seconds: float = math.inf,
+        messages: float = math.inf,
+        content: Callable[[int], bytes] = message,
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._directory = Directory(database)
         self._users = users
         self._seconds = seconds
+        self._messages = messages
+        self._content = content
 
     async def measure(self, waiting: int) -> Figures:
         figures = Figures()
@@ -86,14 +97,14 @@ class Load:
         return figures
 
     async def _one(self, number: int, step: int, end: float, figures: Figures) -> None:
-        while time.perf_counter() < end:
+        while time.perf_counter() < end and number < self._messages:
             await self._accept(number, figures)
             figures.done += 1
             number += step
 
     async def _accept(self, number: int, figures: Figures) -> None:
         user = self._users[number % len(self._users)]
-        content = message(number)
+        content = self._content(number)
         recipient = await self._directory.route(user.local, user.domain)
         blob, figures.preparing = _timed(lambda: self._blobs.inline(content), figures.preparing)
         scanned, figures.scanning = _timed(lambda: scan(content), figures.scanning)
