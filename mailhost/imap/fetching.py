@@ -195,7 +195,7 @@ class _Fetching:
             await self._write_body(located, body, content)
             blank = b" "
         self._add(b")\r\n")
-        if self.octets > FLUSH_OCTETS:
+        if self.octets > FLUSH_OCTETS or time.perf_counter() - self.turn > TURN_SECONDS:
             await self._flush()
 
     def _has_items(self, located: Located) -> bool:
@@ -290,5 +290,6 @@ async def mark_seen(session: IMAPSession, uids: Sequence[Uid]) -> frozenset[Uid]
         return frozenset()
     change = flags.FlagChange(key, unseen, FlagAction.ADD, Flags(int(SystemFlag.SEEN)))
     done = await session.services.database.write(flags.change, change)
-    view.knows((uid for uid, _ in done.messages), done.mod_seq)
+    if done.changed:
+        view.knows(done.mod_seq)
     return frozenset(uid for uid, _ in done.messages)

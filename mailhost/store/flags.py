@@ -42,6 +42,8 @@ class FlagsNow:
 
     mod_seq: ModSeq
     messages: tuple[tuple[Uid, Flags], ...]
+    changed: bool = True
+    """False where all had these flags before: then the mod-sequence is that of a change by somebody else."""
 
 
 @for_many
@@ -67,7 +69,7 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
     before = _read(tx, key, request.uids)
     after = {uid: Flags(flags & keep | put) for uid, flags in before.items()}
     if before == after:
-        return FlagsNow(start.highest_mod_seq, tuple(after.items()))
+        return FlagsNow(start.highest_mod_seq, tuple(after.items()), changed=False)
     mod_seq = ModSeq(start.highest_mod_seq + 1)
     changed = [uid for uid, flags in after.items() if flags != before[uid]]
     tx.execute(
