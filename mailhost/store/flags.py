@@ -16,7 +16,7 @@ from mailhost.store.changes import Flagged
 from mailhost.store.errors import MailboxMissing, TooManyKeywords
 from mailhost.store.mailboxes import Counters, Locked
 from mailhost.store.tables import keyword, mailbox_message
-from mailhost.store.values import FIRST_KEYWORD_BIT, KEYWORDS, FlagAction, Flags, MailboxKey, SystemFlag
+from mailhost.store.values import FIRST_KEYWORD_BIT, KEYWORDS, SEEN, FlagAction, Flags, MailboxKey
 
 ALL_FLAGS = (1 << (FIRST_KEYWORD_BIT + KEYWORDS)) - 1
 
@@ -88,9 +88,9 @@ def masks(action: FlagAction, flags: Flags) -> tuple[int, int]:
     """What is kept of the flags before, and what is put to them."""
     match action:
         case FlagAction.SET:
-            return 0, flags
+            return 0, int(flags)  # a plain number: the operators of an IntFlag take 2 us a message
         case FlagAction.ADD:
-            return ALL_FLAGS, flags
+            return ALL_FLAGS, int(flags)
         case FlagAction.REMOVE:
             return ALL_FLAGS & ~int(flags), 0  # ~ of an IntFlag would drop the keywords
 
@@ -135,4 +135,4 @@ def _these(key: MailboxKey, uids: Sequence[Uid]) -> tuple[Any, ...]:
 
 
 def _unseen(flags: int) -> int:
-    return 0 if flags & SystemFlag.SEEN else 1
+    return 0 if flags & SEEN else 1

@@ -21,8 +21,8 @@ class Turn:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._begun = loop, None
-        while self._begun is not None and time.perf_counter() - self._begun > TURN_SECONDS:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - a turn is what is waited for
+        while self._begun is not None and time.perf_counter() - self._begun > TURN_SECONDS:  # noqa: ASYNC110 - turns are waited for
+            await asyncio.sleep(0)
         if self._begun is None:
             self._begun = time.perf_counter()
             loop.call_soon(self._end)
