@@ -1,1 +1,1 @@
-"""Measurements, one command each, that print a table: `python -m benchmarks.accepts`, `scan`, `receive`, `loop_block`."""
+"""Measurements, one command each, that print a table; README.md lists them and keeps what was measured last."""

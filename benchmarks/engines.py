@@ -19,7 +19,7 @@ def engine(arguments: argparse.Namespace) -> Iterator[str]:
     if not arguments.postgresql:
         yield arguments.url
         return
-    from tests.postgresql import Cluster
+    from tests.postgresql import Cluster  # needs nothing of the tests otherwise
 
     cluster = Cluster.start()
     try:

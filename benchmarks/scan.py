@@ -1,14 +1,7 @@
 """How long scan() takes: `python -m benchmarks.scan`.
 
-Python 3.11.7 on a machine of 2 cores that others kept busy (load 1.1 to 1.4); the least and the most of three runs,
-each of them the best of 7 repeats. The spread is the machine's, so differences below a third say nothing:
-
-    message    octets  scan             email, compat32     email, default
-    text         4041  41.7 .. 61.9 us  56.2 .. 61.4 us     277.8 .. 325.4 us
-    4 parts    103803   171 .. 215 us   1503 .. 1972 us     3381 .. 4584 us
-
-The goal for the text message is about 30 us: not reached yet. About 40 % of the time is ENVELOPE's (five addresses).
-`email` gives a tree in that time; ENVELOPE and BODYSTRUCTURE would come on top of it.
+The goal for the text message is 30 us; benchmarks/README.md has what was measured last. `email` gives a tree in its time; ENVELOPE
+and BODYSTRUCTURE would come on top of it.
 """
 
 import email
