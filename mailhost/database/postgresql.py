@@ -58,8 +58,11 @@ class PostgreSQLEngine:
             max_overflow=0,
             pool_timeout=self._limits.statement.total_seconds(),
             connect_args=connect,
+            hide_parameters=True,
         )
-        self._writers: AsyncEngine = create_async_engine(url, poolclass=NullPool, connect_args=connect)
+        self._writers: AsyncEngine = create_async_engine(
+            url, poolclass=NullPool, connect_args=connect, hide_parameters=True
+        )
         self._writer: AsyncConnection | None = None
 
     async def open(self) -> None:
