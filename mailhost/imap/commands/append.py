@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.database.errors import Refused
+from mailhost.delivery.arrival import is_costly
 from mailhost.ids import MessageId, Millis, fresh, now
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
@@ -18,8 +19,6 @@ from mailhost.store.messages import Append as Put
 from mailhost.store.octets import BlobStore, Incoming
 from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, PreparedBlob
 
-SCANNED_AT_ONCE = 64 << 10
-"""Octets that are taken apart in the loop's thread, in about half a millisecond."""
 TOO_BIG = no("The message is larger than this server takes", TOOBIG)
 HAS_NUL = no("A message must not hold NUL", CANNOT)
 EMPTY = no("A message has octets", CANNOT)
@@ -120,8 +119,8 @@ async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: 
 
 
 async def structure_of(store: BlobStore, content: bytes | Path) -> Scanned:
-    """What the scanner finds; of large messages in the files' threads."""
-    if isinstance(content, bytes) and len(content) <= SCANNED_AT_ONCE:
+    """What the scanner finds; of large messages, and of those with many parts, in the files' threads."""
+    if isinstance(content, bytes) and not is_costly(content):
         return scan(content)
     return await store.in_thread(lambda: scan(content) if isinstance(content, bytes) else _scan_file(content))
 
