@@ -175,7 +175,7 @@ class IMAPSession(Session[Reader, Status]):
         try:
             begun = head(line)
         except SyntaxProblem:
-            self._refuse_literal(found and found[1])
+            self.refuse_literal(found and found[1])
             raise
         self.by_uid = begun.by_uid
         return Request(begun.verb, await self._arguments(begun, line, allowance))
@@ -215,7 +215,7 @@ class IMAPSession(Session[Reader, Status]):
             self._may_come_unasked(literal)
             allowance.take_literal(literal)
         except SyntaxProblem:
-            self._refuse_literal(literal)
+            self.refuse_literal(literal)
             raise
         if literal.synchronizing:
             await self.prompt(GO_AHEAD)
@@ -229,7 +229,7 @@ class IMAPSession(Session[Reader, Status]):
             raise SyntaxProblem("LITERAL+ is not spoken here")
         return True
 
-    def _refuse_literal(self, literal: Literal | None) -> None:
+    def refuse_literal(self, literal: Literal | None) -> None:
         """What was announced with "+" comes all the same: better an end than octets taken for commands."""
         if literal is not None and not literal.synchronizing:
             self.ended = True

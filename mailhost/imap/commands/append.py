@@ -9,6 +9,7 @@ from mailhost.database.errors import Refused
 from mailhost.delivery.arrival import is_costly
 from mailhost.ids import MessageId, Millis, fresh, now
 from mailhost.imap.grammar import Reader
+from mailhost.imap.literal import announced
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN, FlagList, Literal
@@ -71,7 +72,10 @@ async def _receive(session: IMAPSession, literal: Literal, incoming: Incoming) -
     """Take the octets; the answer knows the reason if they cannot be stored."""
     content = _Content(incoming)
     await session.take(literal, content.keep)
-    if (await session.rest_of_line()).strip():
+    line = await session.rest_of_line()
+    if line.strip():
+        further = announced(line)
+        session.refuse_literal(further and further[1])
         raise SyntaxProblem("One message was expected")
     return content
 
