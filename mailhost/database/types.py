@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     Subquery,
     Text,
+    bindparam,
     cast,
     false,
     select,
@@ -79,6 +80,25 @@ def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[
         return column.between(numbers[0], numbers[-1])
     each = json_each(json.dumps(numbers)).table_valued("value")
     return column.in_(select(_number(each.c.value)))
+
+
+class Among:
+    """A statement about rows whose `column` is among some numbers, in both forms of `one_of`, each built once.
+
+    `tx.execute(*STATEMENT(numbers, other=value))` runs it. To build a statement takes longer than to run it.
+    """
+
+    __slots__ = ("_list", "_range")
+
+    def __init__(self, statement: Any, column: ColumnElement[Any]) -> None:
+        each = json_each(bindparam("numbers", type_=Text)).table_valued("value")
+        self._range = statement.where(column.between(bindparam("first"), bindparam("last")))
+        self._list = statement.where(column.in_(select(_number(each.c.value))))
+
+    def __call__(self, numbers: Sequence[int], **others: object) -> tuple[Any, dict[str, object]]:
+        if len(numbers) > 0 and numbers[-1] - numbers[0] + 1 == len(numbers) == len(set(numbers)):
+            return self._range, {"first": numbers[0], "last": numbers[-1], **others}
+        return self._list, {"numbers": json.dumps(list(numbers)), **others}
 
 
 def pairs(array: ColumnElement[Any]) -> Subquery:

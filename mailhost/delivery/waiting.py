@@ -10,7 +10,7 @@ from mailhost.database.errors import CommitFailed
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.accept import Queued, prefix_for
 from mailhost.delivery.route import Place, resolve
-from mailhost.events.event import STORE_ADD, Events
+from mailhost.events.event import FAULT, STORE_ADD, Events
 from mailhost.ids import DeliveryId, MessageId, Millis, fresh, now
 from mailhost.message.structure import Scanned, scan
 from mailhost.queue import entries
@@ -40,11 +40,11 @@ class WaitingDeliveries:
     async def run(self) -> None:
         """Again and again. The task is the caller's to watch and to cancel."""
         while True:
+            self._wake.clear()  # before we look: whoever queues meanwhile wakes us again
             try:
                 await self.deliver_due()
             except CommitFailed as failure:
-                self._events.publish("fault", cause=f"waiting deliveries: {failure}")
-            self._wake.clear()
+                self._events.publish(FAULT, cause=f"waiting deliveries: {failure}")
             try:
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY.total_seconds())
             except TimeoutError:
@@ -54,8 +54,19 @@ class WaitingDeliveries:
         """Try each row that is due, once; answers with how many were stored."""
         stored = 0
         for delivery, acceptance in await self._database.read(entries.due_here, self._clock(), AT_ONCE):
-            stored += await self._deliver(delivery, acceptance)
+            try:
+                stored += await self._deliver(delivery, acceptance)
+            except CommitFailed:
+                raise
+            except Exception as fault:  # noqa: BLE001 - one message that cannot be read must not stop the others, nor the service
+                await self._put_off(delivery, acceptance, fault)
         return stored
+
+    async def _put_off(self, delivery: Delivery, acceptance: Acceptance, fault: Exception) -> None:
+        self._events.publish(
+            FAULT, journey=acceptance.journey, cause=f"waiting delivery: {fault!r}", data={"exception": fault}
+        )
+        await self._database.write(entries.defer, delivery.id, "it could not be read", self._later(delivery))
 
     async def _deliver(self, delivery: Delivery, acceptance: Acceptance) -> bool:
         place = await self._place(delivery)

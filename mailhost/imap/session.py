@@ -251,7 +251,11 @@ class IMAPSession(Session[Reader, Status]):
         while left:
             piece = await self.channel.read_chunk(min(left, 64 << 10))
             left -= len(piece)
-            await keep(piece)
+            try:
+                await keep(piece)
+            except Exception:  # a full disk, say: what is left of the literal must not be read as commands
+                self._unread = Literal(left, synchronizing=False)
+                raise
             await asyncio.sleep(0)
 
     async def rest_of_line(self) -> bytes:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import bindparam as bind
 from sqlalchemy import insert, select, update
 
 from mailhost.database.errors import Refused
 from mailhost.database.marks import for_many
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import one_of
+from mailhost.database.types import Among
 from mailhost.ids import ModSeq, Uid
 from mailhost.store import mailboxes
 from mailhost.store.changes import Flagged
@@ -19,6 +20,22 @@ from mailhost.store.tables import keyword, mailbox_message
 from mailhost.store.values import FIRST_KEYWORD_BIT, KEYWORDS, FlagAction, Flags, MailboxKey, SystemFlag
 
 ALL_FLAGS = (1 << (FIRST_KEYWORD_BIT + KEYWORDS)) - 1
+
+
+_HERE = mailbox_message.c.account_id == bind("account"), mailbox_message.c.mailbox_id == bind("mailbox")
+READ = Among(
+    select(mailbox_message.c.uid, mailbox_message.c.flags).where(*_HERE).order_by(mailbox_message.c.uid),
+    mailbox_message.c.uid,
+)
+CHANGE = Among(
+    update(mailbox_message)
+    .where(*_HERE)
+    .values(
+        flags=mailbox_message.c.flags.bitwise_and(bind("keep")).bitwise_or(bind("put")),
+        mod_seq=bind("now"),
+    ),
+    mailbox_message.c.uid,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +87,7 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
         return FlagsNow(start.highest_mod_seq, tuple(after.items()))
     mod_seq = ModSeq(start.highest_mod_seq + 1)
     changed = [uid for uid, flags in after.items() if flags != before[uid]]
-    tx.execute(
-        update(mailbox_message)
-        .where(*_these(key, changed))
-        .values(flags=mailbox_message.c.flags.bitwise_and(keep).bitwise_or(put), mod_seq=mod_seq)
-    )
+    tx.execute(*CHANGE(changed, account=key.account, mailbox=key.id, keep=keep, put=put, now=mod_seq))
     unseen = sum(_unseen(flags) for flags in after.values()) - sum(_unseen(flags) for flags in before.values())
     mailboxes.move_counters(tx, [(key, Counters(0, 1, 0, unseen, 0))])
     locked[key.id] = Locked(key, start.uid_validity, start.uid_next, mod_seq)
@@ -118,18 +131,8 @@ def _learn(tx: Transaction, key: MailboxKey, name: str, bit: int) -> Flags:
 
 
 def _read(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> dict[Uid, int]:
-    rows = tx.execute(
-        select(mailbox_message.c.uid, mailbox_message.c.flags).where(*_these(key, uids)).order_by(mailbox_message.c.uid)
-    )
+    rows = tx.execute(*READ(uids, account=key.account, mailbox=key.id))
     return {row.uid: row.flags for row in rows}
-
-
-def _these(key: MailboxKey, uids: Sequence[Uid]) -> tuple[Any, ...]:
-    return (
-        mailbox_message.c.account_id == key.account,
-        mailbox_message.c.mailbox_id == key.id,
-        one_of(mailbox_message.c.uid, uids),
-    )
 
 
 def _unseen(flags: int) -> int:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, Table, func, insert, select
 from sqlalchemy import bindparam as bind
 
 from mailhost.database.errors import Refused
 from mailhost.database.hot import Hot
 from mailhost.database.marks import for_many, long, long_by, one_statement
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import one_of
+from mailhost.database.types import Among, one_of
 from mailhost.ids import MailboxId, Millis, ModSeq, Uid
 from mailhost.store import blobs, mailboxes
 from mailhost.store.changes import Added, Expunged
@@ -55,24 +55,35 @@ INSERT_MESSAGE = Hot(
 PLACE_MESSAGE = Hot(
     insert(mailbox_message), "account_id", "mailbox_id", "uid", "message_id", "flags", "mod_seq", "saved_at"
 )
-LOCATION = [
-    message.c[name]
-    for name in ("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
-]
-PRESENT = (
-    select(mailbox_message.c.uid, *LOCATION)
-    .join_from(
-        mailbox_message,
-        message,
-        (message.c.account_id == mailbox_message.c.account_id) & (message.c.id == mailbox_message.c.message_id),
+
+
+def _within(places: Table, *columns: Any) -> Any:
+    """These columns of the messages of one mailbox; a statement is built once, or building costs five times what running does."""
+    return (
+        select(places.c.uid, *columns)
+        .join_from(
+            places, message, (message.c.account_id == places.c.account_id) & (message.c.id == places.c.message_id)
+        )
+        .where(places.c.account_id == bind("account"), places.c.mailbox_id == bind("mailbox"))
+        .order_by(places.c.uid)
     )
-    .where(
-        mailbox_message.c.account_id == bind("account"),
-        mailbox_message.c.mailbox_id == bind("mailbox"),
-        mailbox_message.c.uid == bind("number"),
+
+
+def _in_both(*names: str) -> tuple[Among, Among]:
+    """Among the messages that are there, and among those expunged."""
+    columns = [message.c[name] for name in names]
+    return (
+        Among(_within(mailbox_message, *columns), mailbox_message.c.uid),
+        Among(_within(expunged_message, *columns), expunged_message.c.uid),
     )
+
+
+SERVED = _in_both("size", "internal_date", "envelope", "body", "body_structure")
+LOCATED = _in_both("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
+WITH_SIZES = _within(
+    mailbox_message, mailbox_message.c.message_id, mailbox_message.c.flags, message.c.size, message.c.crlf_size
 )
-"""Built once: building a statement costs five times what running it does."""
+SOME_WITH_SIZES = Among(WITH_SIZES, mailbox_message.c.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,22 +213,21 @@ def expunge(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], now: Millis, 
 
 def serve(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Served]:
     """The finished bytes of some messages (a page of about 200), also of those expunged but not yet told."""
-    columns = [message.c[name] for name in ("size", "internal_date", "envelope", "body", "body_structure")]
     return [
         Served(row.uid, row.size, row.internal_date, row.envelope, row.body, row.body_structure)
-        for row in _join(tx, key, uids, columns)
+        for row in _join(tx, key, uids, SERVED)
     ]
 
 
 def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Located]:
     """Where the octets of some messages are, also of those expunged but not yet told."""
-    return _located(_join(tx, key, uids, LOCATION))
+    return _located(_join(tx, key, uids, LOCATED))
 
 
 @one_statement
 def locate_present(tx: Transaction, key: MailboxKey, uid: Uid) -> Located | None:
     """`locate` for POP3, which has no word for an expunged message that is still served: there is none."""
-    found = _located(tx.execute(PRESENT, {"account": key.account, "mailbox": key.id, "number": uid}).all())
+    found = _located(_joined(tx, LOCATED[0], key, [uid]))
     return found[0] if found else None
 
 
@@ -253,47 +263,22 @@ def _located(rows: Sequence[Row[Any]]) -> list[Located]:
     ]
 
 
-def _join(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], columns: Sequence[Any]) -> list[Row[Any]]:
-    rows = _joined(tx, mailbox_message, key, uids, columns)
+def _join(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], statements: tuple[Among, Among]) -> list[Row[Any]]:
+    here, expunged = statements
+    rows = _joined(tx, here, key, uids)
     if len(rows) < len(uids):
-        rows = sorted([*rows, *_joined(tx, expunged_message, key, uids, columns)], key=lambda row: row.uid)
+        rows = sorted([*rows, *_joined(tx, expunged, key, uids)], key=lambda row: row.uid)
     return rows
 
 
-def _joined(
-    tx: Transaction, places: Any, key: MailboxKey, uids: Sequence[Uid], columns: Sequence[Any]
-) -> list[Row[Any]]:
-    return list(
-        tx.execute(
-            select(places.c.uid, *columns)
-            .join_from(
-                places, message, (message.c.account_id == places.c.account_id) & (message.c.id == places.c.message_id)
-            )
-            .where(places.c.account_id == key.account, places.c.mailbox_id == key.id, one_of(places.c.uid, uids))
-            .order_by(places.c.uid)
-        )
-    )
+def _joined(tx: Transaction, statement: Among, key: MailboxKey, uids: Sequence[Uid]) -> list[Row[Any]]:
+    return list(tx.execute(*statement(uids, account=key.account, mailbox=key.id)))
 
 
 def _with_sizes(tx: Transaction, key: MailboxKey, uids: Sequence[Uid] | None) -> list[Row[Any]]:
-    here = [mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id]
-    statement = (
-        select(
-            mailbox_message.c.uid,
-            mailbox_message.c.message_id,
-            mailbox_message.c.flags,
-            message.c.size,
-            message.c.crlf_size,
-        )
-        .join_from(
-            mailbox_message,
-            message,
-            (message.c.account_id == mailbox_message.c.account_id) & (message.c.id == mailbox_message.c.message_id),
-        )
-        .where(*(here if uids is None else _places(key, uids)))
-        .order_by(mailbox_message.c.uid)
-    )
-    return list(tx.execute(statement))
+    if uids is None:
+        return list(tx.execute(WITH_SIZES, {"account": key.account, "mailbox": key.id}))
+    return _joined(tx, SOME_WITH_SIZES, key, uids)
 
 
 def _places(key: MailboxKey, uids: Sequence[Uid]) -> list[Any]:

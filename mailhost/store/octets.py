@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -202,7 +203,8 @@ class Incoming:
 
     def _remove(self) -> None:
         assert self._file is not None
-        self._file.close()
+        with suppress(OSError):  # what could not be written before cannot be written now either
+            self._file.close()
         self._store.path_of(self._id).unlink(missing_ok=True)
 
 

@@ -25,6 +25,9 @@ from mailhost.transport.limits import ConnectionLimit
 
 Conversation = Callable[[Channel], Awaitable[None]]
 
+LINGER_SECONDS = 60.0
+"""How long a peer may take to read the last words, or to end TLS for its part; then the connection is cut off."""
+
 
 class Transport(ITLSTransport, IConsumer, IPushProducer):
     """What Twisted's TCP transports give."""
@@ -42,6 +45,7 @@ class Connection(Protocol):
         self._task: asyncio.Task[None] | None = None
         self._handshake: asyncio.Future[str] | None = None
         self._counted = ""
+        self._cut_off: asyncio.TimerHandle | None = None
 
     # Twisted's side.
 
@@ -82,6 +86,8 @@ class Connection(Protocol):
         if self._counted:
             self.factory.limit.leave(self._counted)
             self._counted = ""
+        if self._cut_off is not None:
+            self._cut_off.cancel()
         if self._handshake is not None and not self._handshake.done():
             self._handshake.set_exception(ConnectionError(str(reason.value)))
         if self.channel is None or self._task is None:
@@ -131,6 +137,8 @@ class Connection(Protocol):
 
     def close(self) -> None:
         self.transport.unregisterProducer()  # or Twisted waits for it for ever
+        # So does it for a peer that reads no more: without an end it would keep its memory, and its place in the limit.
+        self._cut_off = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.abortConnection)
         self.transport.loseConnection()
 
     def abort(self) -> None:

@@ -4,19 +4,20 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.route import RecipientUnknown
 from mailhost.delivery.waiting import WaitingDeliveries
-from mailhost.events.event import Events
-from mailhost.ids import AccountId, MailboxId, Millis, fresh
+from mailhost.events.event import Event, Events
+from mailhost.ids import AccountId, JourneyId, MailboxId, Millis, fresh
 from mailhost.queue import entries
+from mailhost.queue.tables import acceptance
 from mailhost.queue.values import State
 from mailhost.store import mailboxes, messages
-from mailhost.store.tables import mailbox
+from mailhost.store.tables import blob, mailbox
 from mailhost.store.values import MailboxKey
 from mailhost.users import accounts
 
@@ -116,6 +117,26 @@ async def test_a_mailbox_that_is_gone_makes_its_row_wait_and_is_delivered_when_i
     assert await database.read(entries.states) == {State.STORED: 1}
 
 
+async def test_a_waiting_message_that_cannot_be_read_does_not_stop_the_others(
+    database: Database, tmp_path: Path
+) -> None:
+    await people(database, "alice")
+    blobs = store_of(database, tmp_path)
+    account = (await inbox(database, "alice")).account
+    await database.write(without_inbox, account)
+    broken = await send(database, blobs, "alice@example.org", content=b"Subject: lost\r\n\r\n")
+    await send(database, blobs, "alice@example.org")
+    await database.write(with_inbox, account)
+    await database.write(without_blob, broken.deliveries[0].journey)
+    events, faults = Events(), list[Event]()
+    events.subscribe(faults.append)
+    waiting = WaitingDeliveries(database, blobs, events, clock=lambda: NOW)
+    assert await waiting.deliver_due() == 1
+    assert [event.kind for event in faults] == ["fault", "store.add"]
+    assert await database.read(entries.states) == {State.STORED: 1, State.WAITING: 1}
+    assert await waiting.deliver_due() == 0
+
+
 async def test_many_acceptances_share_a_commit_and_no_uid(database: Database, tmp_path: Path) -> None:
     await people(database, "alice", "bob")
     blobs = store_of(database, tmp_path)
@@ -130,6 +151,12 @@ async def test_many_acceptances_share_a_commit_and_no_uid(database: Database, tm
     counted = await database.read(messages.count, MailboxKey(found.account, found.id))
     assert counted == (found.messages, found.unseen, found.octets)
     assert found.messages == 60
+
+
+def without_blob(tx: Transaction, journey: JourneyId) -> None:
+    """As a disk that lost it."""
+    lost = select(acceptance.c.blob_id).where(acceptance.c.id == journey).scalar_subquery()
+    tx.execute(delete(blob).where(blob.c.id == lost))
 
 
 def without_inbox(tx: Transaction, account: AccountId) -> None:

@@ -3,7 +3,7 @@
 from mailhost.delivery.accept import Accepted, AcceptRequest, accept
 from mailhost.delivery.arrival import Arrival, HeaderTooLarge
 from mailhost.delivery.header_filter import received, submitted
-from mailhost.events.event import DATA_BLOCK, QUEUE_ADD, STORE_ADD
+from mailhost.events.event import DATA_BLOCK, FAULT, QUEUE_ADD, STORE_ADD
 from mailhost.ids import JourneyId, fresh, now, text_of
 from mailhost.message.headers import fields
 from mailhost.message.received import Hop, received_field
@@ -90,6 +90,9 @@ class Incoming:
             await self._arrival.write(data)
         except HeaderTooLarge:
             return replies.HEADER_TOO_LARGE
+        except Exception as fault:  # noqa: BLE001 - a full disk, say: what is left of the message must not be read as commands
+            self._session.publish(FAULT, journey=self.journey, cause=f"DATA: {fault!r}", data={"exception": fault})
+            return replies.UNAVAILABLE
         return None
 
     def _refusal(self, decoder: DataDecoder, octets: int) -> Reply | None:
