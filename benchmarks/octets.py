@@ -6,8 +6,10 @@ dbstat where it has that, PostgreSQL's by pg_total_relation_size. Bodies are of 
 
 import argparse
 import random
+from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from benchmarks.accepts import USERS, Load
 from benchmarks.engines import add_engine, engine
@@ -32,19 +34,24 @@ def wordy(number: int, size: int = 4096) -> bytes:
     chosen = random.Random(number)
     head = b"From: Sender <sender@example.net>\r\nTo: user@bench.test\r\nSubject: message %d\r\n" % number
     head += b"Date: Sat, 21 Nov 2026 10:00:00 +0000\r\nMessage-ID: <%d@example.net>\r\n\r\n" % number
-    lines = []
-    while sum(map(len, lines)) < size:
+    lines: list[bytes] = []
+    while len(lines) * 22 < size:
         lines.append(b" ".join(chosen.choices(WORDS, k=11)) + b"\r\n")
     return (head + b"".join(lines))[: size - 2] + b"\r\n"
 
 
 def sizes(tx: Transaction, engine_is_sqlite: bool) -> dict[str, int]:
     if not engine_is_sqlite:
-        return {row[0]: row[1] for row in tx.execute(text(POSTGRESQL))}
+        return of_query(tx, POSTGRESQL)
     try:
-        return {row[0]: row[1] for row in tx.execute(text(SQLITE))}
-    except Exception:  # this SQLite was built without dbstat
-        return {row[0]: row[1] for row in tx.execute(text(SQLITE_WHOLE))}
+        return of_query(tx, SQLITE)
+    except OperationalError:  # this SQLite was built without dbstat
+        return of_query(tx, SQLITE_WHOLE)
+
+
+def of_query(tx: Transaction, query: str) -> dict[str, int]:
+    rows: list[Any] = list(tx.execute(text(query)))
+    return {name: int(size) for name, size in rows}
 
 
 async def run(config: Config, messages: int) -> None:

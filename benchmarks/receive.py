@@ -11,6 +11,7 @@ import selectors
 import socket
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.accepts import message
 from benchmarks.engines import add_engine, engine
@@ -119,8 +120,7 @@ def read_reply(wire: socket.socket) -> bytes:
 
 def cpu_seconds(server: Server) -> float:
     """Of the server's process, user and system."""
-    with open(f"/proc/{server.process.pid}/stat") as file:
-        numbers = file.read().rpartition(")")[2].split()
+    numbers = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -19,7 +19,7 @@ from mailhost.imap.values import BodyItem, FetchItem, Item, Text
 from mailhost.message.dates import imap_date_time
 from mailhost.message.headers import select_fields
 from mailhost.store import blobs, flags, messages
-from mailhost.store.values import FlagAction, Flags, Located, Place, Served, SystemFlag
+from mailhost.store.values import SEEN, FlagAction, Flags, Located, Place, Served
 from mailhost.transport.channel import ChannelError, EndOfInput
 
 PAGE_OF_ARRAYS = 2000
@@ -195,7 +195,7 @@ class _Fetching:
             await self._write_body(located, body, content)
             blank = b" "
         self._add(b")\r\n")
-        if self.octets > FLUSH_OCTETS:
+        if self.octets > FLUSH_OCTETS or time.perf_counter() - self.turn > TURN_SECONDS:
             await self._flush()
 
     def _has_items(self, located: Located) -> bool:
@@ -286,11 +286,12 @@ def _groups(located: Sequence[Located]) -> Iterator[list[Located]]:
 async def mark_seen(session: IMAPSession, uids: Sequence[Uid]) -> frozenset[Uid]:
     """Set the Seen flag where a FETCH of bodies does so, in one write; answers with the messages that had it not."""
     view, key = session.selected.view, session.selected.key
-    now = view.flags_of(uids, SystemFlag.SEEN)
-    unseen = tuple(uid for uid, flag in zip(uids, now, strict=True) if not flag & SystemFlag.SEEN)
+    now = view.flags_of(uids, SEEN)
+    unseen = tuple(uid for uid, flag in zip(uids, now, strict=True) if not flag & SEEN)
     if not unseen:
         return frozenset()
-    change = flags.FlagChange(key, unseen, FlagAction.ADD, Flags(int(SystemFlag.SEEN)))
+    change = flags.FlagChange(key, unseen, FlagAction.ADD, Flags(SEEN))
     done = await session.services.database.write(flags.change, change)
-    view.knows((uid for uid, _ in done.messages), done.mod_seq)
+    if done.changed:
+        view.knows(done.mod_seq)
     return frozenset(uid for uid, _ in done.messages)

@@ -109,11 +109,11 @@ Key = Everything | Numbered | Flagged | HasKeyword | IsRecent | Dated | Sized | 
 
 
 def _with(flag: SystemFlag) -> Flagged:
-    return Flagged(flag, flag)
+    return Flagged(int(flag), int(flag))  # an IntFlag's own operators take 2 us a message
 
 
 def _without(flag: SystemFlag) -> Flagged:
-    return Flagged(flag, 0)
+    return Flagged(int(flag), 0)
 
 
 WORDS: Mapping[bytes, Key] = {

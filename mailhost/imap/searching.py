@@ -34,7 +34,7 @@ from mailhost.message.headers import field_value
 from mailhost.message.parts import leaves
 from mailhost.message.structure import CACHED_FIELDS
 from mailhost.store import messages
-from mailhost.store.values import Located, SystemFlag
+from mailhost.store.values import SEEN, Located, SystemFlag
 
 TURN_SECONDS = 0.002
 MOST_HEADER_OCTETS = 256 << 10
@@ -208,7 +208,7 @@ class _Search:
             case Flagged(mask, value):
                 return lambda each: each.flags & mask == value
             case IsRecent(recent, unseen):
-                return lambda each: each.recent == recent and not (unseen and each.flags & SystemFlag.SEEN)
+                return lambda each: each.recent == recent and not (unseen and each.flags & SEEN)
             case HasKeyword(name, present):
                 bit = self.session.selected.flag_names.bits(name)
                 return lambda each: bool(each.flags & bit) == present

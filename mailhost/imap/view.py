@@ -6,7 +6,7 @@ no copy of the UIDs, only what was expunged untold: for most clients nothing, at
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class Index(Protocol):
     @property
     def version(self) -> ModSeq: ...
     def place(self, uid: Uid) -> int | None: ...
-    def flagged_since(self, version: ModSeq) -> list[Uid]: ...
+    def flagged_since(self, version: ModSeq, known: Collection[ModSeq] = ()) -> list[Uid]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class News:
 class View:
     """One client's picture of one mailbox; a `Watcher` of its index."""
 
-    __slots__ = ("_known", "_last_told", "_untold", "_version", "_wake", "gone", "index", "recent_from")
+    __slots__ = ("_last_told", "_own", "_untold", "_version", "_wake", "gone", "index", "recent_from")
 
     index: Index
 
@@ -59,8 +59,8 @@ class View:
         """Whether the mailbox itself was deleted."""
         self._untold: list[Uid] = []
         """Expunged, but not for this client yet; ascending."""
-        self._known: dict[Uid, ModSeq] = {}
-        """Flags that this client knows already, because it set them."""
+        self._own: set[ModSeq] = set()
+        """The changes of flags that this client knows already, because it made them: each has a mod-sequence of its own."""
 
     def begin(self, index: Index, recent_from: Uid) -> None:
         """From here on the client hears of changes; what is in the index now, SELECT tells it."""
@@ -183,9 +183,9 @@ class View:
         places = map(self.index.place, uids)
         return [of_expunged if place is None else self.index.flags[place] for place in places]
 
-    def knows(self, uids: Iterable[Uid], mod_seq: ModSeq) -> None:
+    def knows(self, mod_seq: ModSeq) -> None:
         """The client needs not hear of a change of flags that it made itself."""
-        self._known.update(dict.fromkeys(uids, mod_seq))
+        self._own.add(mod_seq)
 
     # What is to be told.
 
@@ -209,16 +209,10 @@ class View:
     def _tell_flags(self) -> tuple[Uid, ...]:
         if self._version >= self.index.version:
             return ()
-        changed = tuple(self._unknown(self.index.flagged_since(self._version)))
+        changed = self.index.flagged_since(self._version, self._own)
         self._version = self.index.version
-        self._known = {uid: mod_seq for uid, mod_seq in self._known.items() if mod_seq > self._version}
-        return changed
-
-    def _unknown(self, uids: Sequence[Uid]) -> Iterator[Uid]:
-        for uid in uids:
-            place = self.index.place(uid)
-            if uid <= self._last_told and place is not None and self.index.mod_seqs[place] > self._known.get(uid, 0):
-                yield uid
+        self._own = {mod_seq for mod_seq in self._own if mod_seq > self._version}
+        return tuple(changed[: bisect_right(changed, self._last_told)])
 
 
 class _MergedPlaces(Sequence[int]):

@@ -17,7 +17,7 @@ from mailhost.store.changes import Flagged
 from mailhost.store.errors import MailboxMissing, TooManyKeywords
 from mailhost.store.mailboxes import Counters, Locked
 from mailhost.store.tables import keyword, mailbox_message
-from mailhost.store.values import FIRST_KEYWORD_BIT, KEYWORDS, FlagAction, Flags, MailboxKey, SystemFlag
+from mailhost.store.values import FIRST_KEYWORD_BIT, KEYWORDS, SEEN, FlagAction, Flags, MailboxKey
 
 ALL_FLAGS = (1 << (FIRST_KEYWORD_BIT + KEYWORDS)) - 1
 
@@ -59,6 +59,8 @@ class FlagsNow:
 
     mod_seq: ModSeq
     messages: tuple[tuple[Uid, Flags], ...]
+    changed: bool = True
+    """False where all had these flags before: then the mod-sequence is that of a change by somebody else."""
 
 
 @for_many
@@ -84,7 +86,7 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
     before = _read(tx, key, request.uids)
     after = {uid: Flags(flags & keep | put) for uid, flags in before.items()}
     if before == after:
-        return FlagsNow(start.highest_mod_seq, tuple(after.items()))
+        return FlagsNow(start.highest_mod_seq, tuple(after.items()), changed=False)
     mod_seq = ModSeq(start.highest_mod_seq + 1)
     changed = [uid for uid, flags in after.items() if flags != before[uid]]
     tx.execute(*CHANGE(changed, account=key.account, mailbox=key.id, keep=keep, put=put, now=mod_seq))
@@ -99,9 +101,9 @@ def masks(action: FlagAction, flags: Flags) -> tuple[int, int]:
     """What is kept of the flags before, and what is put to them."""
     match action:
         case FlagAction.SET:
-            return 0, flags
+            return 0, int(flags)  # a plain number: the operators of an IntFlag take 2 us a message
         case FlagAction.ADD:
-            return ALL_FLAGS, flags
+            return ALL_FLAGS, int(flags)
         case FlagAction.REMOVE:
             return ALL_FLAGS & ~int(flags), 0  # ~ of an IntFlag would drop the keywords
 
@@ -136,4 +138,4 @@ def _read(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> dict[Uid, in
 
 
 def _unseen(flags: int) -> int:
-    return 0 if flags & SystemFlag.SEEN else 1
+    return 0 if flags & SEEN else 1

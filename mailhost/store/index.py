@@ -9,11 +9,12 @@ import asyncio
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import compress
+from operator import itemgetter
 from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import Select, Table, select
@@ -35,8 +36,10 @@ HISTORY = 1000
 KEPT = 64
 """Indexes kept after their last session left."""
 FEW = 8
-"""Expunges that are taken out one by one; for more the arrays are made anew."""
+"""Runs of expunged neighbours that are taken out one by one; for more the arrays are made anew."""
 CHECK_EVERY = timedelta(seconds=30)
+
+_FIRST, _SECOND = itemgetter(0), itemgetter(1)
 
 Row: TypeAlias = tuple[Uid, Flags, ModSeq]
 
@@ -160,14 +163,20 @@ class MailboxIndex:
         place = self.place(uid)
         return None if place is None else Flags(self.flags[place])
 
-    def flagged_since(self, version: ModSeq) -> list[Uid]:
-        """Messages here whose flags changed after `version`, ascending."""
+    def flagged_since(self, version: ModSeq, known: Collection[ModSeq] = ()) -> list[Uid]:
+        """Messages here whose flags changed after `version`, ascending; without those whose last change is among `known`."""
         if version >= self.version:
             return []
-        if version >= self._behind:
-            uids = {uid for mod_seq, some in self._history if mod_seq > version for uid in some}
-            return sorted(uid for uid in uids if self.place(uid) is not None)
-        return [Uid(self.uids[place]) for place, mod_seq in enumerate(self.mod_seqs) if mod_seq > version]
+        if version < self._behind:
+            changed = zip(self.uids, self.mod_seqs, strict=True)
+            return [Uid(uid) for uid, mod_seq in changed if mod_seq > version and mod_seq not in known]
+        uids = {uid for mod_seq, some in self._history if mod_seq > version and mod_seq not in known for uid in some}
+        told = {None, *known}
+        return [uid for uid in sorted(uids) if self._mod_seq(uid) not in told]
+
+    def _mod_seq(self, uid: Uid) -> int | None:
+        place = self.place(uid)
+        return None if place is None else self.mod_seqs[place]
 
     def apply(self, change: Change) -> bool:
         """Follow one published change; answers False when one before it was missed."""
@@ -179,7 +188,7 @@ class MailboxIndex:
             case Added():
                 self._add((uid, flags, change.after) for uid, flags in change.messages)
             case Flagged():
-                self._flag((uid, flags, change.after) for uid, flags in change.messages)
+                self._flag_many(change.messages, change.after)
                 self._remember(change.after, tuple(uid for uid, _ in change.messages))
             case Expunged():
                 self._expunge(change.uids)
@@ -223,6 +232,17 @@ class MailboxIndex:
                 self.flags[place], self.mod_seqs[place] = flags, mod_seq
                 expected = place + 1
 
+    def _flag_many(self, messages: Sequence[tuple[Uid, Flags]], mod_seq: ModSeq) -> None:
+        """A run of neighbours, as STORE 1:* is one, is a slice of each array: 50,000 at once held everybody up for 15 ms."""
+        uids = array("I", map(_FIRST, messages))
+        start = self.place(Uid(uids[0])) if uids else None
+        if start is None or self.uids[start : start + len(uids)] != uids:
+            self._flag((uid, flags, mod_seq) for uid, flags in messages)
+            return
+        end = start + len(uids)
+        self.flags[start:end] = array("I", map(_SECOND, messages))
+        self.mod_seqs[start:end] = array("Q", (mod_seq,)) * len(uids)
+
     def _remember(self, version: ModSeq, uids: tuple[Uid, ...]) -> None:
         if len(uids) > HISTORY:  # too much to remember: the mod-sequences tell it
             self._history.clear()
@@ -235,15 +255,26 @@ class MailboxIndex:
     def _expunge(self, uids: Sequence[Uid]) -> None:
         if not uids:
             return
-        if len(uids) > FEW:
+        runs = self._runs(uids)
+        if len(runs) > FEW:
             self._keep_others(set(uids))
         else:
-            for uid in uids:
-                place = self.place(uid)
-                if place is not None:
-                    del self.uids[place], self.flags[place], self.mod_seqs[place]
+            for start, end in reversed(runs):
+                del self.uids[start:end], self.flags[start:end], self.mod_seqs[start:end]
         for watcher in self.watchers:
             watcher.messages_expunged(uids)
+
+    def _runs(self, uids: Sequence[Uid]) -> list[tuple[int, int]]:
+        """Where some messages stand, ascending as they are: the places of each run of neighbours."""
+        runs: list[tuple[int, int]] = []
+        start = end = 0
+        for uid in uids:
+            if end < len(self.uids) and self.uids[end] == uid and end > start:
+                end += 1
+            elif (place := self.place(uid)) is not None:
+                runs.append((start, end))
+                start, end = place, place + 1
+        return [*runs, (start, end)][1:]
 
     def _keep_others(self, gone: set[Uid]) -> None:
         """Each array made anew, in its place: sessions hold on to them."""

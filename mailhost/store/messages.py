@@ -1,7 +1,6 @@
 """Messages in mailboxes: put in, copied, moved, expunged, served."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +21,7 @@ from mailhost.store.flags import bits_for
 from mailhost.store.mailboxes import Counters, Locked
 from mailhost.store.tables import expunged_message, mailbox_message, message
 from mailhost.store.values import (
+    SEEN,
     Copied,
     Flags,
     Located,
@@ -30,7 +30,6 @@ from mailhost.store.values import (
     Placed,
     PreparedBlob,
     Served,
-    SystemFlag,
 )
 
 INSERT_MESSAGE = Hot(
@@ -127,33 +126,51 @@ def put(tx: Transaction, locked: dict[Any, Locked], new: Sequence[NewMessage], s
 
     Their keywords have become flags before: what refuses one message must not undo the others.
     """
-    counters: dict[MailboxKey, Counters] = defaultdict(lambda: Counters(mod_seqs=0))
-    added: list[tuple[MailboxKey, ModSeq, Uid, Flags]] = []
-    rows, places, answers = [], [], []
+    tallies: dict[MailboxId, _Tally] = {}
+    rows, places, answers, changes = [], [], [], []
     for each in new:
         assert not each.keywords
         key, flags = each.mailbox, each.flags
-        so_far, start = counters[key], locked[key.id]
-        uid, mod_seq = Uid(start.uid_next + so_far.uids), ModSeq(start.highest_mod_seq + so_far.mod_seqs + 1)
-        unseen = not flags & SystemFlag.SEEN
-        counters[key] = Counters(
-            so_far.uids + 1, so_far.mod_seqs + 1, so_far.messages + 1, so_far.unseen + unseen, so_far.octets + each.size
-        )
+        tally = tallies.get(key.id) or tallies.setdefault(key.id, _Tally(locked[key.id]))
+        uid, mod_seq = tally.count(each)
         rows.append(_message_row(each))
         places.append((key.account, key.id, uid, each.message, flags, mod_seq, saved_at))
-        answers.append(Placed(start.uid_validity, uid))
-        added.append((key, mod_seq, uid, flags))
+        answers.append(Placed(tally.start.uid_validity, uid))
+        changes.append(Added(key, ModSeq(mod_seq - 1), mod_seq, ((uid, flags),)))
     tx.many(INSERT_MESSAGE, rows)
     tx.many(PLACE_MESSAGE, sorted(places))
-    mailboxes.move_counters(tx, sorted(counters.items(), key=lambda item: item[0].id))
-    for key, mod_seq, uid, flags in added:
-        tx.announce(Added(key, ModSeq(mod_seq - 1), mod_seq, ((uid, flags),)))
-    for key, moved in counters.items():
-        start = locked[key.id]
-        locked[key.id] = Locked(
-            key, start.uid_validity, Uid(start.uid_next + moved.uids), ModSeq(start.highest_mod_seq + moved.mod_seqs)
-        )
+    mailboxes.move_counters(tx, [(tally.start.key, tally.counters()) for _, tally in sorted(tallies.items())])
+    for change in changes:
+        tx.announce(change)
+    locked.update({id_: tally.now() for id_, tally in tallies.items()})
     return answers
+
+
+class _Tally:
+    """What comes into one mailbox: each message takes one UID and one mod-sequence."""
+
+    __slots__ = ("messages", "octets", "start", "unseen")
+
+    def __init__(self, start: Locked) -> None:
+        self.start = start
+        self.messages = self.unseen = self.octets = 0
+
+    def count(self, new: NewMessage) -> tuple[Uid, ModSeq]:
+        """One more; answers with what it takes."""
+        uid = Uid(self.start.uid_next + self.messages)
+        self.messages += 1
+        self.unseen += not new.flags & SEEN
+        self.octets += new.size
+        return uid, ModSeq(self.start.highest_mod_seq + self.messages)
+
+    def counters(self) -> Counters:
+        return Counters(self.messages, self.messages, self.messages, self.unseen, self.octets)
+
+    def now(self) -> Locked:
+        """The mailbox's row as it is after this."""
+        start = self.start
+        uid_next, mod_seq = Uid(start.uid_next + self.messages), ModSeq(start.highest_mod_seq + self.messages)
+        return Locked(start.key, start.uid_validity, uid_next, mod_seq)
 
 
 @long_by(lambda _source, uids, *_: len(uids))
@@ -181,7 +198,7 @@ def copy(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: Mailb
             for uid, row, flag in zip(targets, rows, flags, strict=True)
         ],
     )
-    unseen = sum(not flag & SystemFlag.SEEN for flag in flags)
+    unseen = sum(not flag & SEEN for flag in flags)
     mailboxes.move_counters(tx, [(target, Counters(len(rows), 1, len(rows), unseen, sum(row.size for row in rows)))])
     tx.announce(Added(target, start.highest_mod_seq, mod_seq, tuple(zip(targets, flags, strict=True))))
     return Copied(start.uid_validity, tuple(row.uid for row in rows), tuple(targets))
@@ -205,7 +222,7 @@ def expunge(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], now: Millis, 
     gone = [Uid(row.uid) for row in rows]
     mod_seq = ModSeq(locked.highest_mod_seq + 1)
     mailboxes.bury(tx, _places(key, gone), mod_seq, now)
-    unseen = sum(not row.flags & SystemFlag.SEEN for row in rows)
+    unseen = sum(not row.flags & SEEN for row in rows)
     mailboxes.move_counters(tx, [(key, Counters(0, 1, -len(rows), -unseen, -sum(row.size for row in rows)))])
     tx.announce(Expunged(key, locked.highest_mod_seq, mod_seq, tuple(gone)))
     return gone
@@ -325,7 +342,7 @@ def _message_row(each: NewMessage) -> tuple[Any, ...]:
 
 def count(tx: Transaction, key: MailboxKey) -> tuple[int, int, int]:
     """Messages, unseen and octets as counted: what the counters must equal."""
-    unseen = 1 - mailbox_message.c.flags.bitwise_and(int(SystemFlag.SEEN))
+    unseen = 1 - mailbox_message.c.flags.bitwise_and(SEEN)
     row = tx.execute(
         select(func.count(), func.coalesce(func.sum(unseen), 0), func.coalesce(func.sum(message.c.size), 0))
         .join_from(

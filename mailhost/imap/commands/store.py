@@ -55,7 +55,8 @@ async def run(session: IMAPSession, request: Store) -> Status:
     now = await session.services.database.write(flags.change, change)
     if named.keywords:
         await session.learn_keywords()
-    session.selected.view.knows((uid for uid, _ in now.messages), now.mod_seq)
+    if now.changed:
+        session.selected.view.knows(now.mod_seq)
     await session.tell_flags(_unexpected(session, request, uids, before, now) if request.silent else _uids(now))
     return DONE if len(now.messages) == len(uids) else SOME_GONE
 
@@ -72,8 +73,11 @@ def _unexpected(
     for name in request.flags.keywords:
         bits |= session.selected.flag_names.bits(name)
     keep, put = masks(request.action, Flags(bits))
-    expected = {uid: flag & keep | put for uid, flag in zip(uids, before, strict=True)}
-    return [uid for uid, flag in now.messages if expected[uid] != flag]
+    if len(now.messages) < len(uids):  # some are gone
+        known = dict(zip(uids, before, strict=True))
+        before = [known[uid] for uid, _ in now.messages]
+    told = zip(now.messages, before, strict=True)
+    return [uid for (uid, flag), flag_before in told if flag_before & keep | put != flag]
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("STORE", SELECTED, parse, run, by_uid=True, rfc=3501)

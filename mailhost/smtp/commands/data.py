@@ -15,8 +15,11 @@ from mailhost.smtp.replies import Reply
 from mailhost.smtp.session import SMTPCommand, SMTPSession
 from mailhost.smtp.session import State as SessionState
 from mailhost.store.values import Content
+from mailhost.transport.turn import TURN
 
 DATA_CHUNK = 256 << 10
+SMALL = 16 << 10
+"""A piece up to this is decoded at once, in 50 us; for a larger one the loop's turn must have time left."""
 
 
 def parse(reader: Reader) -> None:
@@ -59,7 +62,10 @@ class Incoming:
         octets = 0
         try:
             while decoder.rest is None:
-                data = decoder.feed(await session.channel.read_chunk(DATA_CHUNK))
+                data = await session.channel.read_chunk(DATA_CHUNK)
+                if len(data) > SMALL:
+                    await TURN.take()
+                data = decoder.feed(data)
                 octets += len(data)
                 if session.services.events.lines and data:
                     session.publish(DATA_BLOCK, journey=self.journey, direction="C", octets=data)

@@ -91,7 +91,7 @@ class ThreeClients(RuleBasedStateMachine):
         if mine:
             uid = Uid(data.draw(st.sampled_from(mine)))
             self._apply(Flagged, ((uid, Flags(flags)),))
-            client.view.knows([uid], self.index.version)
+            client.view.knows(self.index.version)
             client.flags[uid] = flags
 
     @rule(who=st.integers(0, 2), expunges=st.booleans())
