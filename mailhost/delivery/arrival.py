@@ -66,6 +66,10 @@ class Arrival:
     async def discard(self) -> None:
         await self._incoming.discard()
 
+    async def release(self) -> None:
+        """The transaction is over, one way or the other."""
+        await self._incoming.release()
+
     def _is_header(self) -> bool:
         """Whether the content may begin with a header block; when its first line is no field, all of it is body."""
         assert self._head is not None

@@ -34,7 +34,7 @@ class BlobSettings:
     folder: Path
     inline_octets: int = 64 << 10
     files: bool = True
-    """Whether large blobs are files; on PostgreSQL they are rows."""
+    """Whether large blobs stay files; on PostgreSQL they become rows."""
 
 
 class BlobStore:
@@ -146,11 +146,7 @@ class Incoming:
         self.size += len(data)
         self._parts.append(data)
         self._waiting += len(data)
-        if (
-            self.size > self._store.settings.inline_octets
-            and self._store.settings.files
-            and (self._file is None or self._waiting >= PIECE_OCTETS)
-        ):
+        if self.size > self._store.settings.inline_octets and (self._file is None or self._waiting >= PIECE_OCTETS):
             await self._work(self._spill)
 
     def small(self) -> bytes | None:
@@ -162,10 +158,12 @@ class Incoming:
         if self._file is not None:
             return await self._work(self._seal), self._store.path_of(self._id)
         content = b"".join(self._parts)
-        if len(content) <= self._store.settings.inline_octets:
-            return self._store.inline(content), content
-        digest = await self._store.in_thread(lambda: hashlib.sha256(content).digest())
-        return PreparedBlob(self._id, digest, len(content), len(content), Codec.PLAIN, Place.CHUNKED, content), content
+        return self._store.inline(content), content
+
+    async def release(self) -> None:
+        """The write is over: where large messages are rows, the file that they came from goes."""
+        if self._file is not None and not self._store.settings.files:
+            await self._work(self._remove)
 
     async def discard(self) -> None:
         """Nothing of it is kept."""
@@ -195,11 +193,17 @@ class Incoming:
         assert self._file is not None
         self._spill()
         self._file.flush()
+        path = self._store.path_of(self._id)
+        if not self._store.settings.files:
+            self._file.close()
+            return PreparedBlob(
+                self._id, self._hash.digest(), self.size, self.size, Codec.PLAIN, Place.CHUNKED, None, path
+            )
         os.fsync(self._file.fileno())
         if not os.fstat(self._file.fileno()).st_nlink:
             raise OSError(f"the file of blob {text_of(self._id)} was taken away while its message arrived")
         self._file.close()
-        _sync_folder(self._store.path_of(self._id).parent)
+        _sync_folder(path.parent)
         _sync_folder(self._store.settings.folder)
         return PreparedBlob(self._id, self._hash.digest(), self.size, self.size, Codec.PLAIN, Place.FILE, None)
 

@@ -120,6 +120,8 @@ async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: 
     except Refused:
         await incoming.discard()
         raise
+    finally:
+        await incoming.release()
 
 
 async def structure_of(store: BlobStore, content: bytes | Path) -> Scanned:
