@@ -61,7 +61,7 @@ class Sweeper:
     async def run(self) -> None:
         """Again and again. The task is the caller's to watch and to cancel."""
         while True:
-            with suppress(CommitFailed):  # the database cannot be written now: the next time
+            with suppress(CommitFailed, OSError):  # the database cannot be written now, or a folder read: the next time
                 await self.sweep()
             await asyncio.sleep(self._settings.every.total_seconds())
 
@@ -102,8 +102,8 @@ class Sweeper:
 
         What looks so is asked once more inside a write transaction, which sees every commit.
         """
-        below = BlobId(first_of(self._before(self._settings.orphan_age)))
-        files = await self._store.in_thread(lambda: self._store.files_before(below))
+        before = self._before(self._settings.orphan_age)
+        files = await self._store.in_thread(lambda: self._store.files_before(BlobId(first_of(before)), before))
         total = 0
         for start in range(0, len(files), self._settings.rows):
             some = files[start : start + self._settings.rows]
@@ -116,7 +116,8 @@ class Sweeper:
 
     async def _remove_files(self, ids: Sequence[BlobId]) -> None:
         for id_ in ids:
-            await self._store.in_thread(lambda id_=id_: self._store.remove_file(id_))  # type: ignore[misc]  # mypy loses the default's type
+            with suppress(OSError):  # one that cannot be removed keeps nobody: it is found again as an orphan
+                await self._store.in_thread(lambda id_=id_: self._store.remove_file(id_))  # type: ignore[misc]  # mypy loses the default's type
 
     def _before(self, age: timedelta) -> Millis:
         return Millis(self._clock() - int(age.total_seconds() * 1000))

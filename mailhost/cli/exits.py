@@ -16,6 +16,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "mailhost.database.errors.DatabaseUnsafe": (EX_CONFIG, ""),
     "mailhost.database.errors.CommitFailed": (EX_TEMPFAIL, ""),
     "mailhost.message.address.AddressProblem": (EX_DATAERR, ""),
+    "mailhost.transport.listening.PortForbidden": (EX_NOPERM, ""),
     "mailhost.transport.listening.PortBusy": (EX_TEMPFAIL, ""),
     "mailhost.transport.reactor.TooFewOpenFiles": (EX_CONFIG, ""),
     "sqlalchemy.exc.SQLAlchemyError": (EX_TEMPFAIL, "the database: "),
@@ -32,6 +33,13 @@ TROUBLES: Mapping[int, int] = {
     errno.EPERM: EX_NOPERM,
 }
 """What the system may refuse; all else is EX_IOERR."""
+
+CURES: Mapping[int, str] = {
+    errno.EACCES: "run as the user that it belongs to, or choose another folder (server.data; scripts/run --data)",
+    errno.ENOSPC: "make room on this disk, or choose another folder (server.data; scripts/run --data)",
+    errno.EROFS: "choose a folder that can be written (server.data; scripts/run --data)",
+}
+"""What to do about a file that the system refuses."""
 
 
 class Failure(click.ClickException):
@@ -68,6 +76,11 @@ def verdict(problem: Exception) -> tuple[str, int]:
     if isinstance(problem, ModuleNotFoundError) and problem.name == "asyncpg":
         return 'database.url: PostgreSQL needs asyncpg; pip install "mailhost[postgresql]"', EX_CONFIG
     if isinstance(problem, OSError):
-        place = f"{problem.filename}: " if problem.filename else ""
-        return f"{place}{problem.strerror or problem}", TROUBLES.get(problem.errno or 0, EX_IOERR)
+        return _refused_by_the_system(problem), TROUBLES.get(problem.errno or 0, EX_IOERR)
     return f"a fault of ours: {problem!r} (MAILHOST_TRACEBACK=1 shows where)", EX_SOFTWARE
+
+
+def _refused_by_the_system(problem: OSError) -> str:
+    place = f"{problem.filename}: " if problem.filename else ""
+    cure = CURES.get(problem.errno or 0) if problem.filename else None
+    return f"{place}{problem.strerror or problem}" + (f"; {cure}" if cure else "")

@@ -7,7 +7,7 @@ import click
 CONFIG = click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),  # whoever reads it says in one line why he cannot
     default=Path("/etc/mailhost.toml"),
     show_default=True,
     envvar="MAILHOST_CONFIG",

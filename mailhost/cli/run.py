@@ -43,7 +43,8 @@ def check_certificate(tls: TLS) -> None:
         try:
             path.open("rb").close()
         except OSError as error:
-            raise ConfigProblem(str(path), key, f"cannot be read: {error.strerror}") from None
+            cure = f"cannot be read: {error.strerror}; put your own there, or say in the settings where it is"
+            raise ConfigProblem(str(path), key, cure) from None
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password=lambda: "")
     except (ssl.SSLError, ValueError):

@@ -29,7 +29,9 @@ def command() -> None:
 
 @command.command
 @click.argument("address", required=False)
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input: its first line.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input: its first line; a terminal is asked."
+)
 @click.option("--lines", is_flag=True, help="Read lines ADDRESS PASSWORD from standard input, an account each.")
 @CONFIG
 def add(address: str | None, password_stdin: bool, lines: bool, config_path: Path) -> int:
@@ -38,7 +40,10 @@ def add(address: str | None, password_stdin: bool, lines: bool, config_path: Pat
         raise click.UsageError("give ADDRESS --password-stdin, or --lines")
     config = load(config_path)
     source = sys.stdin.buffer
-    pairs = read_pairs(source) if lines else [(address or "", read_password(source))]
+    if lines:
+        pairs = read_pairs(source)
+    else:
+        pairs = [(address or "", ask_password() if source.isatty() else read_password(source))]
     return asyncio.run(_add(config, pairs))
 
 
@@ -70,6 +75,12 @@ async def _add(config: Config, pairs: Iterable[office.Pair]) -> int:
 def read_password(source: BinaryIO) -> str:
     """The first line. Raises `Failure`."""
     return _checked_password(source.readline(LONGEST_LINE), "the password")
+
+
+def ask_password() -> str:
+    """A person at a terminal is asked, and what he types is not shown. Raises `Failure`."""
+    typed = click.prompt("Password", hide_input=True, err=True, default="", show_default=False)
+    return _checked_password(typed.encode(errors="surrogateescape"), "the password")
 
 
 def read_pairs(source: BinaryIO) -> list[office.Pair]:

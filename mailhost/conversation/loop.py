@@ -94,6 +94,8 @@ async def _answer(session: Session[R, A]) -> A:
 
 
 async def _read(session: Session[R, A]) -> Request[R]:
+    if session.channel.ending:  # what the client has sent ahead is not read any more
+        raise ShuttingDown
     session.channel.at_rest = True
     try:
         return await session.read()

@@ -31,8 +31,9 @@ def claim(folder: Path, number: int | None = None) -> Node:
         node = _try(folder, candidate)
         if node is not None:
             return node
+    which = "every node number" if number is None else f"the node number {number}"
     raise DatabaseUnsafe(
-        f"{folder}: another mailhost runs on this data with the node number {number or 'of each slot'}"
+        f"{folder}: another mailhost that runs on this data has {which}; end it, or use another folder"
     )
 
 

@@ -1,12 +1,14 @@
 """The database as the settings describe it: migrated, open, with hints; for the server and for each command beside it."""
 
 import asyncio
+import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from mailhost.database import node
 from mailhost.database.database import Database, Engine
+from mailhost.database.errors import CommitFailed, DatabaseUnsafe
 from mailhost.database.hints import Hints
 from mailhost.database.hints_postgresql import PostgreSQLHints
 from mailhost.database.hints_unix import UnixHints
@@ -62,10 +64,20 @@ async def _open_sqlite(settings: DatabaseSettings, path: Path) -> OpenDatabase:
     try:
         backup = await asyncio.get_running_loop().run_in_executor(None, migrate_sqlite, path)
         engine = SQLiteEngine(path, SQLiteLimits(settings.lock, settings.statement, settings.long_statement))
+    except sqlite3.DatabaseError as error:
+        number.close()
+        raise _unusable(path, error) from error
     except BaseException:
         number.close()
         raise
     return _opened(engine, UnixHints(settings.data / RUN), number, backup)
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> Exception:
+    """What does not open: somebody holds it, or it is another's, or no database (any more)."""
+    if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return CommitFailed(f"{path}: {error}; end the program that holds it")
+    return DatabaseUnsafe(f"{path}: {error}; is it this user's to write, and a whole SQLite database?")
 
 
 async def _open_postgresql(settings: DatabaseSettings, url: str) -> OpenDatabase:

@@ -58,8 +58,11 @@ class PostgreSQLEngine:
             max_overflow=0,
             pool_timeout=self._limits.statement.total_seconds(),
             connect_args=connect,
+            hide_parameters=True,
         )
-        self._writers: AsyncEngine = create_async_engine(url, poolclass=NullPool, connect_args=connect)
+        self._writers: AsyncEngine = create_async_engine(
+            url, poolclass=NullPool, connect_args=connect, hide_parameters=True
+        )
         self._writer: AsyncConnection | None = None
 
     async def open(self) -> None:
@@ -72,7 +75,10 @@ class PostgreSQLEngine:
             raise
         except Exception as error:
             await self._pool.dispose()
-            raise _verdict(error, CommitFailed) from error
+            where = self._pool.url.render_as_string(hide_password=True)
+            raise CommitFailed(
+                f"database.url: {where}: {_first_line(error)}; is it running, and is the URL right?"
+            ) from error
 
     async def read(self, operation: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         try:
@@ -265,6 +271,11 @@ def _verdict(error: BaseException, fault: type[Exception] | None = None) -> Base
     if fault is None or isinstance(error, fault) or not isinstance(error, Exception):
         return error
     return fault(str(error))
+
+
+def _first_line(error: BaseException) -> str:
+    """The driver's own words, without what SQLAlchemy adds to them."""
+    return (str(getattr(error, "orig", error)).strip() or type(error).__name__).splitlines()[0]
 
 
 def _state(error: BaseException) -> str:

@@ -69,7 +69,10 @@ def verdict(error: BaseException) -> BaseException:
 
 
 def _connect(path: Path, mode: str, pragmas: tuple[str, ...]) -> Connection:
-    """The driver in autocommit: its own default opens no transaction at a SAVEPOINT, and lets one commit."""
+    """The driver in autocommit: its own default opens no transaction at a SAVEPOINT, and lets one commit.
+
+    What is bound stays out of the text of errors, which the log shows: it is people's mail, and the hashes of passwords.
+    """
 
     def connect() -> sqlite3.Connection:
         driver = sqlite3.connect(
@@ -84,4 +87,6 @@ def _connect(path: Path, mode: str, pragmas: tuple[str, ...]) -> Connection:
             driver.execute(f"PRAGMA {pragma}")
         return driver
 
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+    return create_engine(
+        "sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
+    ).connect()

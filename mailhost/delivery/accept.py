@@ -27,7 +27,7 @@ class AcceptRequest:
 
     @property
     def octets(self) -> int:
-        return len(self.content.blob.data or b"")
+        return self.content.blob.octets
 
     @property
     def rows(self) -> int:

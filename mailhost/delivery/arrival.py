@@ -66,6 +66,10 @@ class Arrival:
     async def discard(self) -> None:
         await self._incoming.discard()
 
+    async def release(self) -> None:
+        """The transaction is over, one way or the other."""
+        await self._incoming.release()
+
     def _is_header(self) -> bool:
         """Whether the content may begin with a header block; when its first line is no field, all of it is body."""
         assert self._head is not None
@@ -87,7 +91,7 @@ class Arrival:
     async def _scan(self, content: bytes | Path) -> Scanned:
         if isinstance(content, Path):
             return await self._blobs.in_thread(lambda: _scan_file(content, self._limits))
-        if _is_costly(content):
+        if is_costly(content):
             return await self._blobs.in_thread(lambda: scan(content, self._limits))
         return scan(content, self._limits)
 
@@ -100,7 +104,8 @@ def _header_end(head: bytearray, searched: int) -> int | None:
     return None if end < 0 else end + 4
 
 
-def _is_costly(content: bytes) -> bool:
+def is_costly(content: bytes) -> bool:
+    """Whether to scan it would hold the loop's thread for too long."""
     return len(content) > SCAN_IN_LOOP or content.count(b"\n--") > DELIMITERS_IN_LOOP
 
 

@@ -1,6 +1,7 @@
 """One event, and the place where events go out to whoever listens."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,4 +58,5 @@ class Events:
         if sinks:
             event = Event(now(), kind, self._node, **fields)
             for sink in sinks:
-                sink(event)
+                with suppress(Exception):  # a log that cannot be written (a full disk) must not stop the mail
+                    sink(event)

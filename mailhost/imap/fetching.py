@@ -20,7 +20,7 @@ from mailhost.message.dates import imap_date_time
 from mailhost.message.headers import select_fields
 from mailhost.store import blobs, flags, messages
 from mailhost.store.values import SEEN, FlagAction, Flags, Located, Place, Served
-from mailhost.transport.channel import ChannelError
+from mailhost.transport.channel import ChannelError, EndOfInput
 
 PAGE_OF_ARRAYS = 2000
 """Messages a page when all that is asked is in the index."""
@@ -254,6 +254,8 @@ class _Fetching:
         self.waiting.clear()
         self.octets = 0
         await self.session.channel.drain()
+        if self.session.channel.closed:  # nobody is there to hear the rest
+            raise EndOfInput
         if time.perf_counter() - self.turn > TURN_SECONDS:
             await asyncio.sleep(0)
             self.turn = time.perf_counter()

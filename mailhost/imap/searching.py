@@ -142,7 +142,7 @@ class _Search:
                     await self._read_octets(each, step)
                 if all(check(each) for check in checks):
                     left.append(each)
-                each.header, each.text = b"", ""
+                each.located, each.header, each.text = None, b"", ""  # of one page only is anything kept
                 await self._breathe()
         return left
 
@@ -171,11 +171,10 @@ class _Search:
         octets = _Octets(self.session, located, content)
         each.header = await octets.between(0, min(header_end(located), MOST_HEADER_OCTETS))
         if step is Step.BODY:
-            texts = [folded(text) async for text in self._texts(located, octets, each.header)]
-            each.text = "\n".join(texts)
+            each.text = "\n".join([text async for text in self._texts(located, octets, each.header)])
 
     async def _texts(self, located: Located, whole: "_Octets", header: bytes) -> AsyncIterator[str]:
-        """The text of each leaf that people read; others are not even loaded."""
+        """The folded text of each leaf that people read; others are not even loaded."""
         ahead, left = len(located.prefix), MOST_TEXT_OCTETS
         for leaf in leaves(located.parts):
             top = leaf.header_start == 0
@@ -195,8 +194,8 @@ class _Search:
 
     async def _part_text(self, header: bytes, body: bytes) -> str:
         if len(body) <= 32 << 10:
-            return part_text(header, body)
-        text: str = await self.session.run_in_thread(lambda: part_text(header, body))
+            return folded(part_text(header, body))
+        text: str = await self.session.run_in_thread(lambda: folded(part_text(header, body)))
         return text
 
     # Checking.

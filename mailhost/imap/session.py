@@ -140,6 +140,7 @@ class IMAPSession(Session[Reader, Status]):
         self.changed = asyncio.Event()
         """Something is to be told: what IDLE waits for."""
         self._tag = UNTAGGED
+        self._secret_ahead = False
         self._unread: Literal | None = None
         """Announced, refused, and sent all the same."""
 
@@ -169,13 +170,14 @@ class IMAPSession(Session[Reader, Status]):
         await self._skip_unread()
         allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
         line = await self._line()
-        self.heard(_masked(line))
-        self._tag = tag_of(line) or UNTAGGED
+        shown = self._shown(line)
+        self.heard(shown)
+        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
         found = announced(line)
         try:
             begun = head(line)
         except SyntaxProblem:
-            self._refuse_literal(found and found[1])
+            self.refuse_literal(found and found[1])
             raise
         self.by_uid = begun.by_uid
         return Request(begun.verb, await self._arguments(begun, line, allowance))
@@ -207,15 +209,25 @@ class IMAPSession(Session[Reader, Status]):
     async def _line(self) -> bytes:
         try:
             return await self.channel.read_line(self.services.limits.line_octets)
-        except LineTooLong:
+        except LineTooLong as problem:
+            found = announced(problem.tail)
+            self.refuse_literal(found and found[1])
             raise SyntaxProblem("The line is too long") from None
+
+    def _shown(self, line: bytes) -> bytes:
+        """For the wire log. What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment."""
+        verb = b"".join(line[:400].split(b" ", 2)[1:2]).decode("ascii", "replace").upper()
+        is_known = verb == "UID" or verb in self.commands
+        is_secret = self._secret_ahead and not is_known
+        self._secret_ahead = verb == "AUTHENTICATE" or is_secret
+        return MASK if is_secret else _masked(line)
 
     async def _take_literal(self, literal: Literal, allowance: Allowance) -> bytes:
         try:
             self._may_come_unasked(literal)
             allowance.take_literal(literal)
         except SyntaxProblem:
-            self._refuse_literal(literal)
+            self.refuse_literal(literal)
             raise
         if literal.synchronizing:
             await self.prompt(GO_AHEAD)
@@ -229,7 +241,7 @@ class IMAPSession(Session[Reader, Status]):
             raise SyntaxProblem("LITERAL+ is not spoken here")
         return True
 
-    def _refuse_literal(self, literal: Literal | None) -> None:
+    def refuse_literal(self, literal: Literal | None) -> None:
         """What was announced with "+" comes all the same: better an end than octets taken for commands."""
         if literal is not None and not literal.synchronizing:
             self.ended = True

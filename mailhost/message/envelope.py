@@ -13,7 +13,7 @@ _RECIPIENTS = (b"to", b"cc", b"bcc")
 
 _ATOM = rb"[!#-'*-+\-./0-9=?A-Z^-~]++"
 _ONE_ADDRESS = re.compile(
-    rb'(?:(?:"([ !#-\[\]-~]++)"|(' + _ATOM + rb"(?: " + _ATOM + rb")*+)) ?)?<(" + _ATOM + rb")@(" + _ATOM + rb")>"
+    rb'(?:(?:"([ !#-\[\]-~]++)"|(' + _ATOM + rb"(?: " + _ATOM + rb")*)) ?)?<(" + _ATOM + rb")@(" + _ATOM + rb")>"
 )
 """A field of one address as nearly all are: `Name <local@domain>`, without an octet that ENVELOPE would have to escape."""
 

@@ -12,7 +12,7 @@ LONGEST_PATH = 256
 _WORD = re.compile(rb"[^ \t]+")
 _KEYWORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*")
 _VALUE = re.compile(rb"[!-<>-~\x80-\xff]+")
-_BRACKETED = re.compile(rb'<((?:[^">]++|"(?:[^"\\]|\\.)*+")*+)>')
+_BRACKETED = re.compile(rb'<((?:[^">]++|"[^"\\]*+(?:\\.[^"\\]*+)*")*)>')
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _HOST = re.compile(rb"[A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_.\x80-\xff-]*)|\[[0-9A-Za-z.:-]+\]")
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, union_all
@@ -16,6 +18,7 @@ from mailhost.store.tables import blob, blob_chunk
 from mailhost.store.values import Codec, Place, PreparedBlob
 
 CHUNK_OCTETS = 256 << 10
+CHUNKS_AT_ONCE = 8
 
 COLUMNS = ("id", "sha256", "size", "stored_size", "codec", "place", "data")
 INSERT = Hot(insert(blob), *COLUMNS)
@@ -51,10 +54,9 @@ class Removed:
 def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
     """A FILE is synced, and so is its folder, before its row commits: a row without its file cannot happen."""
     tx.many(INSERT, [_row(each) for each in blobs])
-    tx.many(
-        INSERT_CHUNK,
-        [(each.id, seq, part) for each in blobs if each.place is Place.CHUNKED for seq, part in _chunks(each)],
-    )
+    for each in blobs:
+        if each.place is Place.CHUNKED:
+            _insert_chunks(tx, each)
 
 
 def stored(tx: Transaction, ids: Sequence[BlobId]) -> dict[BlobId, PreparedBlob]:
@@ -117,6 +119,9 @@ def _row(each: PreparedBlob) -> tuple[Any, ...]:
     return (each.id, each.sha256, each.size, each.stored_size, int(each.codec), int(each.place), data)
 
 
-def _chunks(each: PreparedBlob) -> list[tuple[int, bytes]]:
-    data = each.data or b""
-    return [(seq, data[start : start + CHUNK_OCTETS]) for seq, start in enumerate(range(0, len(data), CHUNK_OCTETS))]
+def _insert_chunks(tx: Transaction, each: PreparedBlob) -> None:
+    """Some at a time: a large message is never whole in memory."""
+    with each.source.open("rb") if each.source else BytesIO(each.data or b"") as file:
+        pieces = enumerate(iter(lambda: file.read(CHUNK_OCTETS), b""))
+        while rows := [(each.id, seq, piece) for seq, piece in islice(pieces, CHUNKS_AT_ONCE)]:
+            tx.many(INSERT_CHUNK, rows)

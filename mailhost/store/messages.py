@@ -95,7 +95,7 @@ class Append:
 
     @property
     def octets(self) -> int:
-        return len(self.blob.data or b"")
+        return self.blob.octets
 
 
 @for_many

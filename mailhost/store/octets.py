@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 import zstandard
 
 from mailhost.database.database import Database
-from mailhost.ids import BlobId, fresh, text_of
+from mailhost.ids import BlobId, Millis, fresh, text_of
 from mailhost.store import blobs
 from mailhost.store.values import Codec, Located, Place, PreparedBlob
 
@@ -34,7 +34,7 @@ class BlobSettings:
     folder: Path
     inline_octets: int = 64 << 10
     files: bool = True
-    """Whether large blobs are files; on PostgreSQL they are rows."""
+    """Whether large blobs stay files; on PostgreSQL they become rows."""
 
 
 class BlobStore:
@@ -97,10 +97,10 @@ class BlobStore:
         name = text_of(id_)
         return self.settings.folder / name[-2:] / name
 
-    def files_before(self, id_: BlobId) -> list[BlobId]:
-        """The files of blobs made before `id_`, whether or not they have a row. Walks the folder: for a thread."""
-        names = (path.name for path in self.settings.folder.glob("??/*"))
-        return sorted(found for name in names if (found := _id_of(name)) is not None and found < id_)
+    def files_before(self, id_: BlobId, moment: Millis) -> list[BlobId]:
+        """The files of blobs made before `id_` and not written since `moment`, with or without a row. Walks the folder: for a thread."""
+        found = ((path, _id_of(path.name)) for path in self.settings.folder.glob("??/*"))
+        return sorted(one for path, one in found if one is not None and one < id_ and _is_older(path, moment))
 
     def remove_file(self, id_: BlobId) -> None:
         self.path_of(id_).unlink(missing_ok=True)
@@ -146,11 +146,7 @@ class Incoming:
         self.size += len(data)
         self._parts.append(data)
         self._waiting += len(data)
-        if (
-            self.size > self._store.settings.inline_octets
-            and self._store.settings.files
-            and (self._file is None or self._waiting >= PIECE_OCTETS)
-        ):
+        if self.size > self._store.settings.inline_octets and (self._file is None or self._waiting >= PIECE_OCTETS):
             await self._work(self._spill)
 
     def small(self) -> bytes | None:
@@ -162,10 +158,12 @@ class Incoming:
         if self._file is not None:
             return await self._work(self._seal), self._store.path_of(self._id)
         content = b"".join(self._parts)
-        if len(content) <= self._store.settings.inline_octets:
-            return self._store.inline(content), content
-        digest = await self._store.in_thread(lambda: hashlib.sha256(content).digest())
-        return PreparedBlob(self._id, digest, len(content), len(content), Codec.PLAIN, Place.CHUNKED, content), content
+        return self._store.inline(content), content
+
+    async def release(self) -> None:
+        """The write is over: where large messages are rows, the file that they came from goes."""
+        if self._file is not None and not self._store.settings.files:
+            await self._work(self._remove)
 
     async def discard(self) -> None:
         """Nothing of it is kept."""
@@ -195,9 +193,17 @@ class Incoming:
         assert self._file is not None
         self._spill()
         self._file.flush()
+        path = self._store.path_of(self._id)
+        if not self._store.settings.files:
+            self._file.close()
+            return PreparedBlob(
+                self._id, self._hash.digest(), self.size, self.size, Codec.PLAIN, Place.CHUNKED, None, path
+            )
         os.fsync(self._file.fileno())
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise OSError(f"the file of blob {text_of(self._id)} was taken away while its message arrived")
         self._file.close()
-        _sync_folder(self._store.path_of(self._id).parent)
+        _sync_folder(path.parent)
         _sync_folder(self._store.settings.folder)
         return PreparedBlob(self._id, self._hash.digest(), self.size, self.size, Codec.PLAIN, Place.FILE, None)
 
@@ -211,6 +217,14 @@ class Incoming:
 def _id_of(name: str) -> BlobId | None:
     """The blob whose file has this name; what we did not write is not ours to touch."""
     return BlobId(int(name, 16)) if len(name) == 16 and set(name) <= set("0123456789abcdef") else None
+
+
+def _is_older(path: Path, moment: Millis) -> bool:
+    """A message may take longer to arrive than an orphan may stay."""
+    try:
+        return path.stat().st_mtime * 1000 < moment
+    except FileNotFoundError:  # its message was given up meanwhile
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

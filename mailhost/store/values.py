@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NewType
 
 from mailhost.ids import AccountId, BlobId, MailboxId, MessageId, Millis, ModSeq, Uid, UidValidity
@@ -97,7 +98,14 @@ class PreparedBlob:
     codec: Codec
     place: Place
     data: bytes | None
-    """The octets as stored, for INLINE and CHUNKED; a FILE is found by its id."""
+    """The octets as stored, for INLINE; a FILE is found by its id."""
+    source: Path | None = None
+    """Where the octets of a CHUNKED one lie until its rows are committed, if not in `data`."""
+
+    @property
+    def octets(self) -> int:
+        """What its rows bring into the database."""
+        return 0 if self.place is Place.FILE else self.stored_size
 
 
 @dataclass(frozen=True, slots=True)

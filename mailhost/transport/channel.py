@@ -13,6 +13,7 @@ HIGH_WATER = 256 << 10
 """Octets of unread input at which the peer is told to wait."""
 LOW_WATER = 64 << 10
 HANDSHAKE_SECONDS = 60.0
+TAIL_OCTETS = 40
 SENT_TOGETHER = 64 << 10
 """Octets of output that wait for each other at most."""
 
@@ -35,6 +36,11 @@ class ShuttingDown(ChannelError):
 
 class LineTooLong(ChannelError):
     """A line beyond its limit; it was skipped to its end, and the conversation may go on."""
+
+    def __init__(self, tail: bytes = b"") -> None:
+        super().__init__("the line is too long")
+        self.tail = tail
+        """Its last octets: IMAP announces there that more belongs to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +127,14 @@ class Channel:
         while (end := self._input.find(b"\n", self._scanned)) < 0:
             self._scanned = len(self._input)
             if self._scanned > limit + 2:
-                await self._skip_line()
-                raise LineTooLong
+                raise LineTooLong(await self._skip_line())
             await self._more()
         line = bytes(self._input[:end])
         self._take(end + 1)
         if line.endswith(b"\r"):
             line = line[:-1]
         if len(line) > limit:
-            raise LineTooLong
+            raise LineTooLong(line[-TAIL_OCTETS:])
         return line
 
     async def read_exactly(self, octets: int) -> bytes:
@@ -258,11 +263,16 @@ class Channel:
         finally:
             self._arrived = None
 
-    async def _skip_line(self) -> None:
+    async def _skip_line(self) -> bytes:
+        """Answers with its last octets."""
+        tail = b""
         while (end := self._input.find(b"\n")) < 0:
+            tail = (tail + self._input[-TAIL_OCTETS:])[-TAIL_OCTETS:]
             self._take(len(self._input))
             await self._more()
+        tail = tail + bytes(self._input[max(end - TAIL_OCTETS, 0) : end])
         self._take(end + 1)
+        return tail[-TAIL_OCTETS:].removesuffix(b"\r")
 
     def _take(self, octets: int) -> None:
         del self._input[:octets]

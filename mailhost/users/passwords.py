@@ -105,6 +105,8 @@ class Logins:
         if not self._is_remembered(account, password, secret):
             if not await self.hasher.verify(password, secret):
                 raise LoginRefused
+            if await self._database.read(accounts.password_of, local_part, domain.lower()) != found:
+                raise LoginRefused  # changed while it was checked, and who is logged in then was ended already
             self._remember(account, password, secret)
         if account.disabled:
             raise AccountDisabled

@@ -1,6 +1,7 @@
 """The sweeper takes what is over its time, and nothing else."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -185,6 +186,41 @@ async def test_a_file_without_a_row_goes_after_a_day_and_one_with_a_row_stays(da
     assert not its.store.path_of(orphan.id).exists()
     assert its.store.path_of(kept.id).exists()
     assert strange.exists()
+
+
+async def test_a_file_that_is_written_still_stays_however_long_its_message_takes(
+    database: Database, world: Any, clock: Clock
+) -> None:
+    its = world(database)
+    slow = its.store.path_of(make_blob(b"slow", Place.FILE).id)
+    slow.parent.mkdir(parents=True, exist_ok=True)
+    slow.write_bytes(b"")
+    written = clock.at / 1000 + 2 * 3600
+    os.utime(slow, (written, written))
+    assert await its.after(timedelta(hours=25)) == NOTHING
+    assert slow.exists()
+
+
+async def test_a_message_whose_file_was_taken_away_is_never_sealed(database: Database, world: Any) -> None:
+    its = world(database)
+    incoming = its.store.incoming()
+    await incoming.write(b"x" * 100_000)
+    (path,) = its.store.settings.folder.glob("??/*")
+    path.unlink()
+    with pytest.raises(OSError, match="taken away"):
+        await incoming.finish()
+    await incoming.discard()
+
+
+async def test_a_file_that_cannot_be_removed_does_not_stop_the_sweeper(database: Database, world: Any) -> None:
+    its = world(database)
+    folder, orphan = (its.store.path_of(make_blob(name, Place.FILE).id) for name in (b"folder", b"orphan"))
+    folder.mkdir(parents=True)
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_bytes(b"")
+    await its.after(timedelta(hours=25))
+    assert folder.exists()
+    assert not orphan.exists()
 
 
 async def keep(database: Database, its: PreparedBlob) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailhost.database import hints as hints_module
 from mailhost.database import node
-from mailhost.database.errors import DatabaseUnsafe, SchemaTooNew
+from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
 from mailhost.database.hints import Hint, Hints, Kind
 from mailhost.database.hints_unix import UnixHints
 from mailhost.database.open import DatabaseSettings, OpenDatabase, open_database
@@ -191,9 +191,28 @@ async def test_the_server_is_node_0_and_others_take_free_ones(sqlite_place: Plac
         await each.close()
 
 
+async def test_a_file_that_is_no_database_is_named_with_the_cure(sqlite_place: Place) -> None:
+    assert isinstance(sqlite_place.where, Path)
+    sqlite_place.where.write_bytes(b"no database " * 1000)
+    with pytest.raises(
+        DatabaseUnsafe, match=rf"{sqlite_place.where}: file is not a database; .* whole SQLite database"
+    ):
+        await opened(sqlite_place, 0)
+
+
+async def test_a_postgresql_that_nobody_answers_is_named_without_its_password(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]  # free again below: nobody answers there
+    url = f"postgresql+asyncpg://someone:secret@127.0.0.1:{port}/mail"
+    with pytest.raises(CommitFailed, match=r"database\.url: .*; is it running, and is the URL right") as failed:
+        await open_database(DatabaseSettings(url, tmp_path))
+    assert f"127.0.0.1:{port}/mail" in str(failed.value)
+    assert "secret" not in str(failed.value)
+
+
 async def test_two_servers_on_one_folder_are_refused(sqlite_place: Place) -> None:
     server = await opened(sqlite_place, 0)
-    with pytest.raises(DatabaseUnsafe, match="another mailhost"):
+    with pytest.raises(DatabaseUnsafe, match=r"another mailhost .* has the node number 0; end it"):
         await opened(sqlite_place, 0)
     await server.close()
     again = await opened(sqlite_place, 0)

@@ -8,15 +8,19 @@ from sqlalchemy import delete, select
 
 from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
+from mailhost.delivery.accept import AcceptRequest, accept
+from mailhost.delivery.arrival import Arrival
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.route import RecipientUnknown
 from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import Event, Events
 from mailhost.ids import AccountId, JourneyId, MailboxId, Millis, fresh
+from mailhost.message.budget import Limits
 from mailhost.queue import entries
 from mailhost.queue.tables import acceptance
-from mailhost.queue.values import State
+from mailhost.queue.values import Acceptance, State
 from mailhost.store import mailboxes, messages
+from mailhost.store.octets import BlobSettings, BlobStore
 from mailhost.store.tables import blob, mailbox
 from mailhost.store.values import MailboxKey
 from mailhost.users import accounts
@@ -165,3 +169,23 @@ def without_inbox(tx: Transaction, account: AccountId) -> None:
 
 def with_inbox(tx: Transaction, account: AccountId) -> None:
     mailboxes.create(tx, account, MailboxId(fresh()), "INBOX", accounts.next_uid_validity(tx, account, NOW))
+
+
+async def test_a_large_message_becomes_rows_where_there_are_no_files_and_its_file_goes(
+    database: Database, tmp_path: Path
+) -> None:
+    await people(database, "alice")
+    folder = tmp_path / "blobs"
+    blobs = BlobStore(database, BlobSettings(folder, inline_octets=1000, files=False))
+    content = b"Subject: large\r\n\r\n" + b"0123456789abcdef" * 50_000
+    arrival = Arrival(blobs, lambda header: header, Limits(), 64 << 10)
+    for start in range(0, len(content), 100_000):
+        await arrival.write(content[start : start + 100_000])
+    arrived = await arrival.finish()
+    recipient = await Directory(database).route("alice", "example.org")
+    acceptance = Acceptance(JourneyId(fresh()), NOW, "", "", None, "", arrived.blob.id, b"", arrived.blob.size)
+    await database.write(accept, AcceptRequest(acceptance, arrived, (recipient,)))
+    await arrival.release()
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+    (whole,) = await served(database, "alice", tmp_path)
+    assert whole.endswith(content)

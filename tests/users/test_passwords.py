@@ -108,3 +108,17 @@ async def test_accounts_are_added_in_the_order_given_each_with_its_mailboxes(dat
         "alice@example.org",
         "bob@example.org",
     ]
+
+
+async def test_a_password_changed_while_the_old_one_is_checked_lets_nobody_in(database: Database) -> None:
+    checked = await logins(database)
+    account = await database.read(accounts.find, "alice", "example.org")
+    verify, another = checked.hasher.verify, await checked.hasher.hash("another")
+
+    async def slowly(password: str, secret: str) -> bool:
+        await database.write(accounts.set_password, account.id, another, NOW)
+        return await verify(password, secret)
+
+    checked.hasher.verify = slowly  # type: ignore[method-assign]
+    with pytest.raises(LoginRefused):
+        await checked.check("alice@example.org", "secret")

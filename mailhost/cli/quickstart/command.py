@@ -33,13 +33,17 @@ def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: bool
     facts = prepare(data, planned)
     sample.add_accounts(planned.config, facts["accounts"][0]["password"])
     show = announce if as_json else lambda served: _greet(planned.config, served)
-    return serve(planned.config, wire=wire, ready=lambda served: show({"ports": served["ports"], **facts}))
+
+    def ready(served: Mapping[str, Any]) -> None:
+        planned.write()  # only now: settings that stop the start would stop every later one too
+        show({"ports": served["ports"], **facts})
+
+    return serve(planned.config, wire=wire, ready=ready)
 
 
 def prepare(data: Path, planned: settings.Settings) -> dict[str, Any]:
-    """Make the folder, its settings, its certificates and the password; all that does not need the database."""
+    """Make the folder, its certificates and the password; all that does not need the database."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    planned.write()
     tls = certificates.Folder(data / "tls")
     certificates.ensure(tls, names(planned.config.server.host))
     secret = sample.password(data)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.database.errors import Refused
+from mailhost.delivery.arrival import is_costly
 from mailhost.ids import MessageId, Millis, fresh, now
 from mailhost.imap.grammar import Reader
+from mailhost.imap.literal import announced
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN, FlagList, Literal
@@ -18,8 +20,6 @@ from mailhost.store.messages import Append as Put
 from mailhost.store.octets import BlobStore, Incoming
 from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, PreparedBlob
 
-SCANNED_AT_ONCE = 64 << 10
-"""Octets that are taken apart in the loop's thread, in about half a millisecond."""
 TOO_BIG = no("The message is larger than this server takes", TOOBIG)
 HAS_NUL = no("A message must not hold NUL", CANNOT)
 EMPTY = no("A message has octets", CANNOT)
@@ -72,7 +72,10 @@ async def _receive(session: IMAPSession, literal: Literal, incoming: Incoming) -
     """Take the octets; the answer knows the reason if they cannot be stored."""
     content = _Content(incoming)
     await session.take(literal, content.keep)
-    if (await session.rest_of_line()).strip():
+    line = await session.rest_of_line()
+    if line.strip():
+        further = announced(line)
+        session.refuse_literal(further and further[1])
         raise SyntaxProblem("One message was expected")
     return content
 
@@ -117,11 +120,13 @@ async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: 
     except Refused:
         await incoming.discard()
         raise
+    finally:
+        await incoming.release()
 
 
 async def structure_of(store: BlobStore, content: bytes | Path) -> Scanned:
-    """What the scanner finds; of large messages in the files' threads."""
-    if isinstance(content, bytes) and len(content) <= SCANNED_AT_ONCE:
+    """What the scanner finds; of large messages, and of those with many parts, in the files' threads."""
+    if isinstance(content, bytes) and not is_costly(content):
         return scan(content)
     return await store.in_thread(lambda: scan(content) if isinstance(content, bytes) else _scan_file(content))
 

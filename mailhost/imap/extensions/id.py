@@ -32,7 +32,7 @@ def parse(reader: Reader) -> list[bytes | None]:
 async def run(session: IMAPSession, words: list[bytes | None]) -> Status:
     """What the client says of itself goes to the log."""
     said = [(word or b"").decode("utf-8", "replace") for word in words]
-    session.publish("client.id", data=dict(zip(said[::2], said[1::2], strict=True)))
+    session.publish("client.id", data={"said": dict(zip(said[::2], said[1::2], strict=True))})
     session.write(untagged(b"ID", b'("name" "mailhost" "version" "%b")' % __version__.encode()))
     return ok("ID completed")
 

@@ -80,9 +80,15 @@ class Incoming:
         content = await self._arrival.finish()
         if self._hops > self._session.settings.most_hops:
             return replies.LOOP
-        self._arrival = None  # its octets belong to the transaction now; if that fails, the sweeper finds them
+        arrival, self._arrival = (
+            self._arrival,
+            None,
+        )  # its octets are the transaction's; if that fails, the sweeper finds them
         request = AcceptRequest(self._acceptance(content), content, tuple(self._session.envelope.recipients))
-        accepted = await self._session.services.database.write(accept, request)
+        try:
+            accepted = await self._session.services.database.write(accept, request)
+        finally:
+            await arrival.release()
         self._tell(accepted, request.acceptance.size)
         return replies.OK.saying(f"Accepted as {text_of(self.journey)}")
 

@@ -1,13 +1,17 @@
 """RCPT: one recipient, answered on its own (RFC 5321 section 4.1.1.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mailhost.delivery.route import Recipient
 from mailhost.message.address import Address
 from mailhost.smtp import replies
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
 from mailhost.smtp.session import SMTPCommand, SMTPSession, State
+
+MOST_COPIES = 10_000
+"""Of one message: a stranger may name a large group as often as there may be recipients. A single one passes, however large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,14 @@ async def run(session: SMTPSession, request: Rcpt) -> Reply:
     to = await session.services.directory.route(recipient.local, recipient.domain)
     if not to.is_local and session.login is None:
         return replies.RELAY_DENIED
+    if session.envelope.recipients and _copies(session.envelope.recipients) + len(to.routes) > MOST_COPIES:
+        return replies.TOO_MANY_RECIPIENTS
     session.envelope.recipients.append(to)
     return replies.RECIPIENT_OK
+
+
+def _copies(recipients: Sequence[Recipient]) -> int:
+    return sum(len(each.routes) for each in recipients)
 
 
 RCPT = SMTPCommand("RCPT", frozenset({State.MAIL, State.RECIPIENTS}), parse, run, rfc=5321)

@@ -18,6 +18,7 @@ from mailhost.cli.user import LONGEST_PASSWORD, read_pairs, read_password
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
+from mailhost.transport.listening import PortBusy, PortForbidden
 
 
 def ended(*arguments: str) -> int:
@@ -93,7 +94,13 @@ PROBLEMS: list[tuple[Exception, str, int]] = [
     (DatabaseUnsafe("unsafe"), "unsafe", 78),
     (CommitFailed("busy"), "busy", 75),
     (OSError(errno.EADDRINUSE, "Address already in use"), "Address already in use", 75),
-    (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x: Permission denied", 77),
+    (
+        PermissionError(errno.EACCES, "Permission denied", "/x"),
+        "/x: Permission denied; run as the user that it belongs to, or choose another folder (server.data; scripts/run --data)",
+        77,
+    ),
+    (PortBusy("taken"), "taken", 75),
+    (PortForbidden("below 1024"), "below 1024", 77),
     (OSError(errno.EIO, "Input/output error", "/x"), "/x: Input/output error", 74),
     (Failure("no", EX_DATAERR), "no", 65),
     (
@@ -142,7 +149,9 @@ def test_a_certificate_with_its_key_is_taken(tmp_path: Path) -> None:
 def test_a_certificate_or_key_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
     tls = make_certificate(tmp_path)
     (tmp_path / name).unlink()
-    with pytest.raises(ConfigProblem, match=rf"{name}: tls\.[a-z]+: cannot be read: No such file"):
+    with pytest.raises(
+        ConfigProblem, match=rf"{name}: tls\.[a-z]+: cannot be read: No such file .*; put your own there"
+    ):
         check_certificate(tls)
 
 

@@ -50,6 +50,17 @@ async def test_a_hint_from_another_process_ends_them_too(tmp_path: Path, templat
         assert alice.closed
 
 
+async def test_commands_sent_ahead_do_not_keep_a_session_open(tmp_path: Path, template: Path) -> None:
+    async with world(tmp_path / "data", template=template, allow_plaintext=True) as here:
+        alice, ended = await logged_in(here, "alice")
+        alice.output.clear()
+        account = await here.account("alice")
+        alice.client_says(b"STAT\r\n" * 3)
+        here.services.presence.end(account)
+        await ended
+        assert alice.output.count(b"+OK") <= 1  # the one under way, if any
+
+
 async def test_who_has_quit_is_no_longer_here(tmp_path: Path, template: Path) -> None:
     async with world(tmp_path / "data", template=template, allow_plaintext=True) as here:
         alice, ended = await logged_in(here, "alice")

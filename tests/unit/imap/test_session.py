@@ -59,6 +59,16 @@ def test_a_literal_that_comes_all_the_same_is_never_taken_for_commands(
     in_world(tmp_path, template, act)
 
 
+def test_a_second_literal_of_append_is_never_taken_for_commands(tmp_path: Path, template: Path) -> None:
+    async def act(here: World) -> None:
+        async with logged_in(here) as one:
+            said = await one.ask(b"a APPEND INBOX {2+}\r\nhi {15+}\r\nx DELETE Sent\r\n\r\n")
+            assert b"a BAD " in said
+            assert b"x OK" not in said
+
+    in_world(tmp_path, template, act)
+
+
 def test_before_the_login_a_large_literal_is_not_even_asked_for(tmp_path: Path, template: Path) -> None:
     async def act(here: World) -> None:
         async with client(here) as one:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailhost.cli import main
-from mailhost.cli.exits import Failure
+from mailhost.cli.exits import EX_TEMPFAIL, Failure
 from mailhost.cli.quickstart import sample, settings
 from mailhost.cli.quickstart.command import names, prepare
 from mailhost.cli.quickstart.greeting import greeting
@@ -87,12 +87,29 @@ def test_a_busy_port_is_named_with_its_listener(tmp_path: Path, taken: int, name
 
 def test_a_folder_is_made_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    first = prepare(data, settings.plan(data, 4000, []))
+    first = prepare(data, planned := settings.plan(data, 4000, []))
+    planned.write()
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert {stat.S_IMODE((data / name).stat().st_mode) for name in (settings.FILE, sample.FILE)} == {0o600}
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     assert prepare(data, settings.plan(data, None, [])) == first
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
+def test_settings_that_stop_the_start_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.plan(tmp_path, 4000, []).write()
+    before = (tmp_path / settings.FILE).read_text()
+
+    def refuse(*_: object, **__: object) -> int:
+        raise Failure("no", EX_TEMPFAIL)
+
+    monkeypatch.setattr("mailhost.cli.quickstart.command.serve", refuse)
+    monkeypatch.setattr(sample, "add_accounts", lambda *_: None)
+    monkeypatch.setattr(settings, "check_ports", lambda _: None)
+    with pytest.raises(SystemExit) as ended:
+        main(["quickstart", "--data", str(tmp_path), "--ports", "5000", "--set", "log.level=debug"])
+    assert ended.value.code == EX_TEMPFAIL
+    assert (tmp_path / settings.FILE).read_text() == before
 
 
 def test_two_folders_have_two_passwords(tmp_path: Path) -> None:
