@@ -16,7 +16,7 @@ from mailhost.database.migrate import migrate_postgresql, migrate_sqlite
 from mailhost.database.postgresql import PostgreSQLEngine
 from mailhost.database.sqlite import SQLiteEngine
 
-TEST_SECONDS = 180
+TEST_SECONDS = 120
 
 
 @dataclass(frozen=True)

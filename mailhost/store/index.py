@@ -402,13 +402,14 @@ class Indexes:
         id_ = index.key.id
         self._wanted[id_] = max(version, self._wanted.get(id_, version))
         if id_ not in self._refreshing:
-            task = asyncio.create_task(self._refresh_and_tell(index))
-            self._refreshing[id_] = task
-            task.add_done_callback(lambda _: self._refreshing.pop(id_, None))
+            self._refreshing[id_] = asyncio.create_task(self._refresh_and_tell(index))
 
     async def _refresh_and_tell(self, index: MailboxIndex) -> None:
-        with suppress(CommitFailed):  # the check comes again
-            while index.version < self._wanted.pop(index.key.id, ModSeq(0)) and not index.gone:
-                await self.refresh(index)
+        try:
+            with suppress(CommitFailed):  # the check comes again
+                while index.version < self._wanted.pop(index.key.id, ModSeq(0)) and not index.gone:
+                    await self.refresh(index)
+        finally:
+            del self._refreshing[index.key.id]  # in the turn of the last look: who asks from now on begins anew
         if not index.gone:
             index.tell()

@@ -176,6 +176,31 @@ async def test_a_missed_change_is_read(database: Database) -> None:
     await same(database, found)
 
 
+async def test_a_hint_that_comes_in_the_turn_when_an_older_one_is_done_is_not_lost(database: Database) -> None:
+    _, [key] = await account_with(database, "A")
+    indexes = Indexes(database)
+    found, view = await opened(database, indexes, key)
+    database._listeners.clear()
+    await fill(database, key, 1)
+    older, newer = ModSeq(found.version + 1), ModSeq(found.version + 2)
+    real = database.read
+
+    async def overtaken(operation: Any, *arguments: Any) -> Any:
+        answer = await real(operation, *arguments)
+        database.read = real  # type: ignore[method-assign]
+        await fill(database, key, 1)  # committed after the look, before its end
+        return answer
+
+    class Next(View):
+        def changed(self) -> None:
+            indexes.hinted(key.id, newer)
+
+    found.watchers.append(Next())
+    database.read = overtaken  # type: ignore[assignment, method-assign]
+    indexes.hinted(key.id, older)
+    await until(view, lambda: len(found) == 2)
+
+
 async def test_a_hint_that_comes_while_an_older_one_is_read_is_not_lost(database: Database) -> None:
     _, [key] = await account_with(database, "A")
     indexes = Indexes(database)
