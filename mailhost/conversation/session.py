@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.services import Services
 from mailhost.database.errors import Refused
-from mailhost.events.event import LINE_IN, LINE_OUT
+from mailhost.events.event import CONNECTION_TLS, LINE_IN, LINE_OUT
 from mailhost.ids import ConnectionId
 from mailhost.transport.channel import Channel
 
@@ -124,7 +124,7 @@ class Session(ABC, Generic[R, A]):
 
     async def start_tls(self) -> None:
         await self.channel.start_tls()
-        self.publish("conn.tls", data={"tls": self.channel.peer.tls})
+        self.publish(CONNECTION_TLS, data={"tls": self.channel.peer.tls})
 
     async def run_in_thread(self, call: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, call)

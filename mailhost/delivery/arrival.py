@@ -61,7 +61,7 @@ class Arrival:
         if self._head is not None:  # a header and no body
             await self._pass_header(len(self._head))
         blob, content = await self._incoming.finish()
-        return Content(blob, await self._scan(content))
+        return Content(blob, await structure_of(self._blobs, content, self._limits))
 
     async def discard(self) -> None:
         await self._incoming.discard()
@@ -88,12 +88,14 @@ class Arrival:
             header = self._filter(header)
         await self._incoming.write(header + head[end:])
 
-    async def _scan(self, content: bytes | Path) -> Scanned:
-        if isinstance(content, Path):
-            return await self._blobs.in_thread(lambda: _scan_file(content, self._limits))
-        if is_costly(content):
-            return await self._blobs.in_thread(lambda: scan(content, self._limits))
-        return scan(content, self._limits)
+
+async def structure_of(blobs: BlobStore, content: bytes | Path, limits: Limits) -> Scanned:
+    """What the scanner finds; of large messages, and of those with many parts, in the files' threads."""
+    if isinstance(content, Path):
+        return await blobs.in_thread(lambda: _scan_file(content, limits))
+    if _is_costly(content):
+        return await blobs.in_thread(lambda: scan(content, limits))
+    return scan(content, limits)
 
 
 def _header_end(head: bytearray, searched: int) -> int | None:
@@ -104,7 +106,7 @@ def _header_end(head: bytearray, searched: int) -> int | None:
     return None if end < 0 else end + 4
 
 
-def is_costly(content: bytes) -> bool:
+def _is_costly(content: bytes) -> bool:
     """Whether to scan it would hold the loop's thread for too long."""
     return len(content) > SCAN_IN_LOOP or content.count(b"\n--") > DELIMITERS_IN_LOOP
 

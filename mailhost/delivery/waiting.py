@@ -9,10 +9,11 @@ from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.accept import Queued, prefix_for
+from mailhost.delivery.arrival import structure_of
 from mailhost.delivery.route import Place, resolve
 from mailhost.events.event import FAULT, STORE_ADD, Events
 from mailhost.ids import DeliveryId, MessageId, Millis, fresh, now
-from mailhost.message.structure import Scanned, scan
+from mailhost.message.budget import Limits
 from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.store import mailboxes, messages
@@ -88,7 +89,7 @@ class WaitingDeliveries:
 
     async def _message(self, acceptance: Acceptance, delivery: Delivery, mailbox: MailboxKey) -> NewMessage:
         content = b"".join([piece async for piece in self._blobs.blob_pieces(acceptance.blob, 0, 1 << 62)])
-        structure: Scanned = await self._blobs.in_thread(lambda: scan(content))
+        structure = await structure_of(self._blobs, content, Limits())
         prefix = prefix_for(acceptance, delivery.recipient, structure.begins_with_field)
         return NewMessage(
             mailbox,

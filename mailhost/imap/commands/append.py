@@ -1,23 +1,22 @@
 """APPEND: a message from the client into a mailbox (RFC 3501 section 6.3.11). It streams; the commit comes last."""
 
-import mmap
 from dataclasses import dataclass
-from pathlib import Path
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.database.errors import Refused
-from mailhost.delivery.arrival import is_costly
+from mailhost.delivery.arrival import structure_of
 from mailhost.ids import MessageId, Millis, fresh, now
 from mailhost.imap.grammar import Reader
 from mailhost.imap.literal import announced
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN, FlagList, Literal
+from mailhost.message.budget import Limits
 from mailhost.message.newlines import CRLFSize
-from mailhost.message.structure import Scanned, scan
+from mailhost.message.structure import Scanned
 from mailhost.store import messages
 from mailhost.store.messages import Append as Put
-from mailhost.store.octets import BlobStore, Incoming
+from mailhost.store.octets import Incoming
 from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed, PreparedBlob
 
 TOO_BIG = no("The message is larger than this server takes", TOOBIG)
@@ -60,7 +59,7 @@ async def run(session: IMAPSession, request: Append) -> Status:
             await incoming.discard()
             return received.problem
         blob, content = await incoming.finish()
-        structure = await structure_of(session.services.blobs, content)
+        structure = await structure_of(session.services.blobs, content, Limits())
     except BaseException:
         await incoming.discard()
         raise
@@ -122,18 +121,6 @@ async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: 
         raise
     finally:
         await incoming.release()
-
-
-async def structure_of(store: BlobStore, content: bytes | Path) -> Scanned:
-    """What the scanner finds; of large messages, and of those with many parts, in the files' threads."""
-    if isinstance(content, bytes) and not is_costly(content):
-        return scan(content)
-    return await store.in_thread(lambda: scan(content) if isinstance(content, bytes) else _scan_file(content))
-
-
-def _scan_file(path: Path) -> Scanned:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return scan(content)
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("APPEND", LOGGED_IN, parse, run, streams=True, rfc=3501)

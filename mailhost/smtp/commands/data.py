@@ -5,8 +5,7 @@ from mailhost.delivery.arrival import Arrival, HeaderTooLarge
 from mailhost.delivery.header_filter import received, submitted
 from mailhost.events.event import DATA_BLOCK, FAULT, QUEUE_ADD, STORE_ADD
 from mailhost.ids import JourneyId, fresh, now, text_of
-from mailhost.message.headers import fields
-from mailhost.message.received import Hop, received_field
+from mailhost.message.received import Hop, received_count, received_field
 from mailhost.queue.values import Acceptance, State
 from mailhost.smtp import replies
 from mailhost.smtp.data import DataDecoder
@@ -117,7 +116,7 @@ class Incoming:
         return None
 
     def _filter(self, header: bytes) -> bytes:
-        self._hops = sum(name.lower() == b"received" for name, _ in fields(header))
+        self._hops = received_count(header)
         host = self._session.services.host
         if self._session.settings.submission:
             return submitted(header, host, self.journey, self._at)
