@@ -54,11 +54,6 @@ class IdMaker:
         return self._moment << (NODE_BITS + COUNTER_BITS) | self._node | self._counter
 
 
-def moment_of(identifier: int) -> Millis:
-    """When an identifier was made."""
-    return Millis((identifier >> (NODE_BITS + COUNTER_BITS)) + EPOCH_2026)
-
-
 def first_of(moment: Millis) -> int:
     """The least identifier that can have been made at a moment: those made before are below it."""
     return max(moment - EPOCH_2026, 0) << (NODE_BITS + COUNTER_BITS)

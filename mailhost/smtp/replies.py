@@ -81,5 +81,4 @@ BARE_NEWLINE = reply(550, "5.6.0", "Bare CR or LF in the message; lines end with
 NUL_IN_MESSAGE = reply(550, "5.6.0", "NUL in the message")
 HEADER_TOO_LARGE = reply(552, "5.3.4", "The header is too large")
 LOOP = reply(554, "5.4.6", "Too many hops: this message is in a loop")
-NO_VALID_RECIPIENTS = reply(554, "5.5.1", "No valid recipients")
 UTF8_NOT_ANNOUNCED = reply(553, "5.6.7", "Non-ASCII addresses are not supported here")

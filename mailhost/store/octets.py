@@ -149,10 +149,6 @@ class Incoming:
         if self.size > self._store.settings.inline_octets and (self._file is None or self._waiting >= PIECE_OCTETS):
             await self._work(self._spill)
 
-    def small(self) -> bytes | None:
-        """All of it, if it is in memory still."""
-        return b"".join(self._parts) if self._file is None else None
-
     async def finish(self) -> tuple[PreparedBlob, bytes | Path]:
         """Everything has arrived: what its row will say, and the content (or the synced file that holds it)."""
         if self._file is not None:
