@@ -79,10 +79,7 @@ class Incoming:
         content = await self._arrival.finish()
         if self._hops > self._session.settings.most_hops:
             return replies.LOOP
-        arrival, self._arrival = (
-            self._arrival,
-            None,
-        )  # its octets are the transaction's; if that fails, the sweeper finds them
+        arrival, self._arrival = self._arrival, None  # the transaction's; the sweeper finds what it leaves
         request = AcceptRequest(self._acceptance(content), content, tuple(self._session.envelope.recipients))
         try:
             accepted = await self._session.services.database.write(accept, request)
