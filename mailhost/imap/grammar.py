@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from mailhost.conversation.command import SyntaxProblem
-from mailhost.imap import utf7
+from mailhost.imap import names
 from mailhost.imap.values import STAR, BodyItem, FetchItem, FlagList, Item, Literal, MessageSet, Section, Text, merged
 from mailhost.message.dates import parse_imap_date, parse_imap_date_time
 from mailhost.store.values import SYSTEM_FLAGS
@@ -53,7 +53,10 @@ OLD_BODY_ITEMS: Mapping[bytes, BodyItem] = {
     b"RFC822": BodyItem(Section(), name=b"RFC822"),
     b"RFC822.HEADER": BodyItem(Section(text=Text.HEADER), peek=True, name=b"RFC822.HEADER"),
     b"RFC822.TEXT": BodyItem(Section(text=Text.TEXT), name=b"RFC822.TEXT"),
+    b"RFC822.PEEK": BodyItem(Section(), peek=True, name=b"RFC822"),
+    b"RFC822.TEXT.PEEK": BodyItem(Section(text=Text.TEXT), peek=True, name=b"RFC822.TEXT"),
 }
+"""Those with PEEK are of RFC 1730 section 6.4.5; Outlook sends them still."""
 STATUS_ITEMS = frozenset({b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN"})
 
 Rule = Callable[["Reader"], object]
@@ -105,7 +108,7 @@ def head(line: bytes) -> Head:
 class Reader:
     """Reads the arguments of one command, from left to right."""
 
-    __slots__ = ("_at", "_literals", "_text", "announced", "by_uid", "vocabulary")
+    __slots__ = ("_at", "_literals", "_text", "announced", "by_uid", "utf8", "vocabulary")
 
     def __init__(
         self,
@@ -116,12 +119,15 @@ class Reader:
         by_uid: bool = False,
         announced: Literal | None = None,
         vocabulary: Vocabulary = BASE_ALONE,
+        utf8: bool = False,
     ) -> None:
         self._text = text
         self._literals = literals or {}
         self._at = at
         self.by_uid = by_uid
         self.vocabulary = vocabulary
+        self.utf8 = utf8
+        """Whether names are UTF-8, and not modified UTF-7."""
         self.announced = announced
         """The last literal of a command that streams: its octets are still on their way."""
 
@@ -240,7 +246,7 @@ class Reader:
     # Mailboxes.
 
     def mailbox(self) -> str:
-        """Mailbox = "INBOX" / astring, in modified UTF-7"""
+        """Mailbox = "INBOX" / astring, in modified UTF-7 or UTF-8"""
         return self._name(self.astring())
 
     def list_mailbox(self) -> str:
@@ -251,7 +257,7 @@ class Reader:
 
     def _name(self, octets: bytes) -> str:
         try:
-            return utf7.decode(octets)
+            return names.read(octets, utf8=self.utf8)
         except ValueError as problem:
             raise SyntaxProblem(f"Not a mailbox name: {problem}") from None
 
