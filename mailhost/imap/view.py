@@ -70,6 +70,16 @@ class View:
         self._version = index.version
 
     @property
+    def version(self) -> ModSeq:
+        """The newest change of flags that the client has been told, or knows because it made it."""
+        return self._version
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the client knows the flags of all its messages."""
+        return self._version >= self.index.version
+
+    @property
     def last_told(self) -> Uid:
         """The newest message that the client has heard of."""
         return Uid(self._last_told)
@@ -182,6 +192,16 @@ class View:
             return list(self.index.flags[first : last + 1])
         places = map(self.index.place, uids)
         return [of_expunged if place is None else self.index.flags[place] for place in places]
+
+    def mod_seqs_of(self, uids: Sequence[Uid]) -> Sequence[int]:
+        """Mod-sequences of ascending UIDs. One that is expunged, but not for this client, changed last when it went: not after now."""
+        if not uids:
+            return ()
+        first, last = self.index.place(uids[0]), self.index.place(uids[-1])
+        if first is not None and last is not None and last - first + 1 == len(uids):
+            return self.index.mod_seqs[first : last + 1]
+        places = map(self.index.place, uids)
+        return [self.index.version if place is None else self.index.mod_seqs[place] for place in places]
 
     def knows(self, mod_seq: ModSeq) -> None:
         """The client needs not hear of a change of flags that it made itself."""

@@ -364,6 +364,12 @@ class Indexes:
                 if not index.gone:
                     index.tell()
 
+    async def follow(self, index: MailboxIndex) -> None:
+        """After a write of this process: an index that had missed what another process did is just reading it, and this waits for that."""
+        reading = self._refreshing.get(index.key.id)
+        if reading is not None:
+            await asyncio.wait([reading])
+
     async def refresh(self, index: MailboxIndex) -> None:
         """Read what the index has missed, if anything."""
         try:

@@ -14,9 +14,10 @@ from mailhost.store.values import Mailbox, MailboxKey, SystemFlag
 
 
 def parse(reader: Reader) -> str:
-    """Select = "SELECT" SP mailbox"""
+    """Select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"] (RFC 4466 section 2.1)"""
     reader.space()
     name = reader.mailbox()
+    reader.parameters(reader.vocabulary.select_parameters)
     reader.end()
     return name
 
@@ -61,6 +62,7 @@ def _tell(session: IMAPSession, found: Mailbox) -> None:
         + ok("Flags that are kept", f"PERMANENTFLAGS {_permanent(selected.flag_names, selected.read_only)}").line()
         + ok("UIDs are valid", f"UIDVALIDITY {index.uid_validity}").line()
         + ok("The next UID", f"UIDNEXT {max(found.uid_next, view.last_uid + 1)}").line()
+        + b"".join(says(session).line() for says in session.dialect.select_says)
     )
 
 
