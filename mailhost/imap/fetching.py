@@ -168,8 +168,7 @@ class _Fetching:
         if Item.FLAGS in plan.items:
             bits = view.flags_of(uids, DELETED)
             names = await self.session.flag_names(bits)
-            recent = view.recent_from
-            texts = [names.text(each, uid >= recent) for each, uid in zip(bits, uids, strict=True)]
+            texts = [names.text(each, recent) for each, recent in zip(bits, view.are_recent(uids), strict=True)]
         page = Page(uids, view.numbers(uids), view, texts, served)
         columns = [each.values(page) for each in plan.columns]
         form = plan.form

@@ -119,13 +119,15 @@ class _Search:
                 return []
             mask, value = mask | each.mask, value | each.value
         view, found = self.session.selected.view, list[Candidate]()
-        exists, recent = view.exists, view.recent_from
+        exists = view.exists
         for first in range(1, exists + 1, PAGE_OF_ARRAYS):
             uids = view.uids(MessageSet(((first, min(first + PAGE_OF_ARRAYS - 1, exists)),)))
             flags = view.flags_of(uids, SystemFlag.DELETED)
             found += [
-                Candidate(uid, number, flag, uid >= recent)
-                for number, (uid, flag) in enumerate(zip(uids, flags, strict=True), first)
+                Candidate(uid, number, flag, recent)
+                for number, (uid, flag, recent) in enumerate(
+                    zip(uids, flags, view.are_recent(uids), strict=True), first
+                )
                 if flag & mask == value
             ]
             await self._breathe()

@@ -374,7 +374,7 @@ class IMAPSession(Session[Reader, Status]):
             page = uids[start : start + PAGE]
             flags = view.flags_of(page, DELETED)
             names = await self.flag_names(flags)
-            texts = [names.text(flag, view.is_recent(uid)) for uid, flag in zip(page, flags, strict=True)]
+            texts = [names.text(flag, recent) for flag, recent in zip(flags, view.are_recent(page), strict=True)]
             self._write_flags(page, texts)
             await self.channel.drain()
             await asyncio.sleep(0)

@@ -39,7 +39,7 @@ async def _open(session: IMAPSession, name: str, *, read_only: bool) -> Status:
     names = FlagNames(dict(await session.read_store(mailboxes.keywords, key)))
     view = View(session.changed.set)
     index = await session.services.indexes.open(found, view)
-    view.begin(index, recent)
+    view.begin(index, recent, claims=not read_only)
     session.select(found, index, view, names, read_only=read_only)
     _tell(session, found)
     return ok("Mailbox opened", "READ-ONLY" if read_only else "READ-WRITE")
