@@ -130,9 +130,9 @@ def section(wanted: Section) -> bytes:
     return text
 
 
-def search_result(numbers: Iterable[int]) -> bytes:
-    """mailbox-data = "SEARCH" *(SP nz-number)"""
-    return b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers])
+def search_result(numbers: Iterable[int], *ends: bytes) -> bytes:
+    """mailbox-data = "SEARCH" *(SP nz-number) [SP search-sort-mod-seq]"""
+    return b"* SEARCH%b\r\n" % b"".join([*(b" %d" % number for number in numbers), *(b" %b" % end for end in ends)])
 
 
 def listed(kind: bytes, attributes: Sequence[str], separator: str, name: str, *, utf8: bool = False) -> bytes:

@@ -16,6 +16,7 @@ from mailhost.imap.search_keys import (
     Everything,
     Flagged,
     HasKeyword,
+    Indexed,
     InField,
     InText,
     IsRecent,
@@ -214,6 +215,9 @@ class _Search:
             case HasKeyword(name, present):
                 bit = self.session.selected.flag_names.bits(name)
                 return lambda each: bool(each.flags & bit) == present
+            case Indexed(holds):
+                view = self.session.selected.view
+                return lambda each: holds(view, each.uid)
             case Numbered(chosen):
                 return self._numbered(chosen)
             case Not(inner):

@@ -3,21 +3,28 @@
 A client asks for it by ENABLE or by any word of it (section 3.1); from then on each flag comes with its mod-sequence, not before.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
 
+from mailhost.conversation.command import SyntaxProblem
+from mailhost.ids import Uid
 from mailhost.imap.commands.fetch import Modifier as FetchModifier
 from mailhost.imap.commands.fetch import Wanted
 from mailhost.imap.commands.store import Modifier as StoreModifier
 from mailhost.imap.extensions.extension import Extension
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, ok
+from mailhost.imap.search_keys import Indexed, KeyReader
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import IndexItem
 from mailhost.imap.view import View
 from mailhost.store.flags import FlagChange
 from mailhost.store.values import Mailbox
 
+ENTRY_NAME = re.compile(rb"/flags/(?:\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|~]+)", re.IGNORECASE)
+ENTRY_TYPES = frozenset({b"PRIV", b"SHARED", b"ALL"})
 MODSEQ = IndexItem(b"MODSEQ (%d)", View.mod_seqs_of)
 
 
@@ -67,6 +74,31 @@ def unchanged_since(reader: Reader) -> StoreModifier:
     return bind
 
 
+def search_key(keys: KeyReader) -> Indexed:
+    """search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer (RFC 7162 section 3.1.5)"""
+    if keys.reader.follows(b'"'):
+        entry(keys.reader)
+    since = keys.reader.mod_sequence()
+    keys.ends.append(newest)
+    return Indexed(lambda view, uid: view.mod_seqs_of((uid,))[0] >= since)
+
+
+def entry(reader: Reader) -> None:
+    """search-modseq-ext = SP entry-name SP entry-type-req SP; a message has one mod-sequence here, whichever flag is meant"""
+    name = reader.quoted()
+    if not ENTRY_NAME.fullmatch(name):
+        raise SyntaxProblem("Only flags have mod-sequences")
+    reader.space()
+    if reader.word() not in ENTRY_TYPES:
+        raise SyntaxProblem("priv, shared or all was expected")
+    reader.space()
+
+
+def newest(view: View, uids: Sequence[Uid]) -> bytes:
+    """search-sort-mod-seq = "(" "MODSEQ" SP mod-sequence-value ")", the highest of the messages found"""
+    return b"(MODSEQ %d)" % max(view.mod_seqs_of(uids))
+
+
 EXTENSION = Extension(
     "CONDSTORE",
     rfc=7162,
@@ -77,5 +109,6 @@ EXTENSION = Extension(
     fetch_modifiers={b"CHANGEDSINCE": changed_since},
     store_modifiers={b"UNCHANGEDSINCE": unchanged_since},
     select_parameters={b"CONDSTORE": select_parameter},
+    search_keys={b"MODSEQ": search_key},
     status_items={b"HIGHESTMODSEQ": status},
 )
