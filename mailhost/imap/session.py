@@ -162,6 +162,8 @@ class IMAPSession(Session[Reader, Status]):
         """The response code of an EXPUNGE that took something out."""
         self.by_uid = False
         """Whether the command under way is a UID command."""
+        self.flags_told: set[Uid] = set()
+        """Messages whose flags were told, as others' change, since the command under way began."""
         self.changed = asyncio.Event()
         """Something is to be told: what IDLE waits for."""
         self._tag = UNTAGGED
@@ -192,6 +194,7 @@ class IMAPSession(Session[Reader, Status]):
 
     async def read(self) -> Request[Reader]:
         self._tag, self.by_uid = UNTAGGED, False
+        self.flags_told.clear()
         await self._skip_unread()
         allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
         line = await self._line()
@@ -365,6 +368,7 @@ class IMAPSession(Session[Reader, Status]):
         if news.exists is not None:
             self.write(exists(news.exists) + numbered(news.recent or 0, b"RECENT"))
         if news.flags:
+            self.flags_told.update(news.flags)
             await self.tell_flags(news.flags)
 
     async def tell_flags(self, uids: Sequence[Uid]) -> None:

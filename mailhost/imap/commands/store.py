@@ -94,7 +94,10 @@ def _uids(now: FlagsNow) -> list[Uid]:
 def _unexpected(
     session: IMAPSession, request: Store, uids: Sequence[Uid], before: Sequence[int], now: FlagsNow
 ) -> list[Uid]:
-    """After .SILENT the client works out the flags for itself: where another session came between it must be told."""
+    """After .SILENT the client works out the flags for itself: where another session came between it must be told.
+
+    Also where that was told since the command began: whoever worked the flags out as it sent the command has overwritten them.
+    """
     bits = request.flags.system
     for name in request.flags.keywords:
         bits |= session.selected.flag_names.bits(name)
@@ -102,8 +105,8 @@ def _unexpected(
     if len(now.messages) < len(uids):  # some are gone, or were not to be changed
         known = dict(zip(uids, before, strict=True))
         before = [known[uid] for uid, _ in now.messages]
-    told = zip(now.messages, before, strict=True)
-    return [uid for (uid, flag), flag_before in told if flag_before & keep | put != flag]
+    found, told = zip(now.messages, before, strict=True), session.flags_told
+    return [uid for (uid, flag), flag_before in found if flag_before & keep | put != flag or uid in told]
 
 
 async def _tell(session: IMAPSession, now: FlagsNow, flags_of: Sequence[Uid]) -> None:
