@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from mailhost.conversation.services import Limits
+from mailhost.imap.session import IMAPSettings
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.values import SYSTEM_FLAGS
 from mailhost.transport.channel import Channel, Peer
@@ -137,11 +138,11 @@ class Client:
         protocol: str,
         here: World,
         tls: bool,
-        settings: SMTPSettings | None = None,
+        settings: SMTPSettings | IMAPSettings | None = None,
         without: Collection[str] = (),
     ) -> None:
         self.wire = PlayedWire(tls)
-        more = (settings or SMTPSettings(),) if protocol == "smtp" else ()
+        more = (settings or SMTPSettings(),) if settings or protocol == "smtp" else ()
         talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(
             here.services, *more, without=without
         )
@@ -280,7 +281,8 @@ class _Performance:
     async def _enter(self, name: str) -> Client:
         protocol = self.given.speaks.get(name, self.given.protocol)
         without = self.given.without if protocol == self.given.protocol else ()
-        client = Client(protocol, self.here, self.given.tls, self.given.smtp, without)
+        settings = self.given.smtp if protocol == "smtp" else None
+        client = Client(protocol, self.here, self.given.tls, settings, without)
         if self.given.logged_in:
             user = self.given.users.get(name, "alice")
             await client.heard()
