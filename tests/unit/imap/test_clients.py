@@ -151,6 +151,9 @@ class Clients(RuleBasedStateMachine):
     def fetch(self, index: int, place: tuple[int, int], by_uid: bool, peek: bool) -> None:
         seat = self.ready(index)
         messages, uids, uid = self.chosen(seat, place, by_uid)
+        self.run(
+            self.here.services.indexes.check()
+        )  # else a message may seem to be seen that another process has just unmarked
         item = f"BODY{'.PEEK' if peek else ''}[HEADER.FIELDS (SUBJECT)]"
         answer, before, after = self.one(seat, Command(f"{uid}FETCH", f"{uid}FETCH {messages} (UID FLAGS {item})"))
         assert answer.condition == "OK"
