@@ -9,29 +9,11 @@ import pytest
 
 from tests.journeys.contents import CONTENTS, delivered, header, subject_of
 from tests.journeys.readers import Person, by_imap, by_pop3, by_uid, imap, pop3
+from tests.journeys.writers import other_host, submission, submissions
 from tests.service import END_SECONDS, Server
 
 pytestmark = pytest.mark.service
 Client = Callable[[Server, Person], smtplib.SMTP]
-
-
-def submission(server: Server, person: Person) -> smtplib.SMTP:
-    client = smtplib.SMTP("localhost", server.ports["submission"], timeout=END_SECONDS)
-    client.starttls(context=server.tls())
-    client.login(person.address, person.password)
-    return client
-
-
-def submissions(server: Server, person: Person) -> smtplib.SMTP:
-    client = smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=server.tls(), timeout=END_SECONDS)
-    client.login(person.address, person.password)
-    return client
-
-
-def other_host(server: Server, _: Person) -> smtplib.SMTP:
-    client = smtplib.SMTP("localhost", server.ports["smtp"], timeout=END_SECONDS)
-    client.starttls(context=server.tls())
-    return client
 
 
 @pytest.mark.parametrize("connect", [submission, submissions, other_host])
