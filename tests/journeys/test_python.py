@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.journeys.contents import CONTENTS, delivered, header, subject_of
+from tests.journeys.contents import CONTENTS, delivered, header, name_of
 from tests.journeys.readers import Person, by_imap, by_pop3, by_uid, imap, pop3
 from tests.journeys.writers import other_host, submission, submissions
 from tests.service import END_SECONDS, Server
@@ -68,7 +68,7 @@ def test_pop3_deletes_and_imap_sees_it(office: Server, alice: Person, bob: Perso
         assert len(names) == 3
         client_of_bob.dele(2)
     left = by_uid(office, bob)
-    assert [subject_of(served) for served in left.values()] == ["text", "8-bit"]
+    assert [name_of(served) for served in left.values()] == ["text", "8-bit"]
     with pop3(office, bob) as client_of_bob:
         assert [line.split()[1] for line in client_of_bob.uidl()[1]] == [names[0], names[2]]
 

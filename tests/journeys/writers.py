@@ -2,6 +2,7 @@
 
 import smtplib
 
+from tests.journeys.contents import CONTENTS
 from tests.journeys.readers import Person
 from tests.service import END_SECONDS, Server
 
@@ -23,3 +24,11 @@ def other_host(server: Server, _: Person) -> smtplib.SMTP:
     client = smtplib.SMTP("localhost", server.ports["smtp"], timeout=END_SECONDS)
     client.starttls(context=server.tls())
     return client
+
+
+def send(server: Server, sender: Person, receiver: Person, *names: str) -> None:
+    """Some of CONTENTS, or all of them, in one session."""
+    with submission(server, sender) as client:
+        for name in names or CONTENTS:
+            refused = client.sendmail(sender.address, [receiver.address], CONTENTS[name], ["BODY=8BITMIME"])
+            assert refused == {}
