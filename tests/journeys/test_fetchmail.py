@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.agent import agent, kept
 from tests.journeys.contents import CONTENTS, name_of
 from tests.journeys.readers import Person, by_imap, by_pop3, imap
+from tests.journeys.watched import watched
 from tests.journeys.writers import send
 from tests.service import END_SECONDS, Server
 
@@ -33,11 +35,6 @@ poll localhost
     pass8bits
     mda "{program}"
 """
-PROGRAM = """\
-#!/bin/sh
-# Keeps each message under the next number; complete when it has its name.
-cd "{folder}" && n=$(ls | wc -l) && cat >.part && mv .part $(printf %03d "$n")
-"""
 ALL_DONE, NOTHING_NEW, NO_LOGIN, NO_TRUST = 0, 1, 3, 2
 LONGEST_LINE = 8_191
 WAYS = [("POP3", "pop3"), ("POP3", "pop3s"), ("IMAP", "imap"), ("IMAP", "imaps")]
@@ -46,11 +43,6 @@ WAYS = [("POP3", "pop3"), ("POP3", "pop3s"), ("IMAP", "imap"), ("IMAP", "imaps")
 def configured(
     server: Server, person: Person, folder: Path, protocol: str, listener: str, *, keep: bool, ca: str = ""
 ) -> Path:
-    arrived = folder / "arrived"
-    arrived.mkdir(exist_ok=True)
-    program = folder / "deliver"
-    program.write_text(PROGRAM.format(folder=arrived))
-    program.chmod(0o700)
     facts = {
         "port": server.ports[listener],
         "option": "uidl" if protocol == "POP3" else "",
@@ -60,7 +52,7 @@ def configured(
         "ca": ca or server.ca,
     }
     path = folder / "fetchmailrc"
-    path.write_text(SETTINGS.format(protocol=protocol, person=person, program=program, folder=folder, **facts))
+    path.write_text(SETTINGS.format(protocol=protocol, person=person, program=agent(folder), folder=folder, **facts))
     path.chmod(0o600)
     return path
 
@@ -92,9 +84,8 @@ def fetchmail(settings: Path, code: int = ALL_DONE) -> str:
 
 
 def arrived(settings: Path) -> list[bytes]:
-    """In the order in which they came, without what fetchmail put into them, with the line ends of mail."""
-    files = sorted((settings.parent / "arrived").iterdir())
-    return [without_its_own(path.read_bytes().replace(b"\n", b"\r\n")) for path in files]
+    """Without what fetchmail put into them."""
+    return [without_its_own(octets) for octets in kept(settings.parent)]
 
 
 def without_its_own(octets: bytes) -> bytes:
@@ -139,17 +130,11 @@ def test_it_leaves_everything_and_fetches_what_is_new(
 
 def test_it_waits_in_idle(office: Server, alice: Person, bob: Person, tmp_path: Path) -> None:
     settings = configured(office, bob, tmp_path, "IMAP", "imaps", keep=False)
-    with subprocess.Popen(
-        command(settings, "--idle"), env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert any(b" IDLE" in line for line in process.stdout)
-            send(office, alice, bob, "text")
-            assert any(b" EXPUNGE" in line and b"OK" not in line for line in process.stdout)
-            assert any(b" IDLE" in line for line in process.stdout)
-        finally:
-            process.terminate()
+    with watched(command(settings, "--idle"), environment(settings)) as until:
+        until(b" IDLE")
+        send(office, alice, bob, "text")
+        until(b" 1 EXPUNGE")
+        until(b" IDLE")
     assert [name_of(each) for each in arrived(settings)] == ["text"]
     assert by_imap(office, bob) == []
 
