@@ -424,6 +424,9 @@ class IMAPSession(Session[Reader, Status]):
     def farewell(self, cause: str) -> None:
         self.write(FAREWELLS[cause].line())
 
+    def misdirected(self, text: str) -> None:
+        self.write(bye(text).line())
+
 
 async def _forget(_: bytes) -> None:
     """Octets of a refused command."""

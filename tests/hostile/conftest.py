@@ -17,6 +17,7 @@ SETTINGS = (
     "smtp.most_per_address=400",
     "smtp.message_octets=8MiB",
     "login.failure_delay=0s",
+    "tls.hello_timeout=1s",
 )
 
 
