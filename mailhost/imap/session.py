@@ -67,6 +67,9 @@ from mailhost.users.values import Login
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+WRONG_LOGIN = "Wrong user or password; the user is the full address"
+"""For known and unknown users alike: a hint for its owner, none for a stranger."""
+
 REFUSALS: Mapping[type[Refused], Status] = {
     MailboxMissing: no("No such mailbox", NONEXISTENT),
     TargetMissing: no("No such mailbox yet", TRYCREATE),
@@ -76,11 +79,11 @@ REFUSALS: Mapping[type[Refused], Status] = {
     MailboxHasChildren: no("The mailbox has others under it", CANNOT),
     TooManyKeywords: no("The mailbox has all the keywords that it can hold", LIMIT),
     MessageMissing: no("The message is gone", NONEXISTENT),
-    LoginRefused: no("Wrong user or password", AUTHENTICATIONFAILED),
-    AccountDisabled: no("Wrong user or password", AUTHENTICATIONFAILED),
+    LoginRefused: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
+    AccountDisabled: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
     LoginBusy: no("Too many logins at this moment, try again", UNAVAILABLE),
     PlaintextForbidden: no("Passwords are taken under TLS only", PRIVACYREQUIRED),
-    MechanismUnknown: no("No such mechanism", CANNOT),
+    MechanismUnknown: no("No such mechanism; with SPA, switch it off in the client", CANNOT),
 }
 """What the client hears when an operation says no; a class without a row of its own goes by its base."""
 
