@@ -126,6 +126,8 @@ def move_counters(tx: Transaction, moves: Sequence[tuple[MailboxKey, Counters]])
 def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
     """The mailbox of this name; `INBOX` in any case is one mailbox (RFC 3501 section 5.1)."""
     name = canonical(name)
+    if "\0" in name:  # PostgreSQL takes none
+        raise MailboxMissing
     row = tx.execute(FIND, {"account": account, "name": name, "composed": composed(name)}).one_or_none()
     if row is None:
         raise MailboxMissing

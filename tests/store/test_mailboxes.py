@@ -37,7 +37,7 @@ async def test_a_mailbox_is_found_by_its_name_and_its_key(database: Database) ->
 async def test_what_is_not_there_is_missing(database: Database) -> None:
     account, [key] = await account_with(database, "A")
     other, _ = await account_with(database)
-    for name in ("B", "a", "A/B"):
+    for name in ("B", "a", "A/B", "A\0", ""):
         with pytest.raises(MailboxMissing):
             await database.read(mailboxes.find, account, name)
     with pytest.raises(MailboxMissing):
