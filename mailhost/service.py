@@ -103,11 +103,12 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
             twin(config, name),
         )
         if isinstance(listener, SMTP):
-            yield name, SMTPFactory(own, listening, smtp_settings(config, listener, submission=name != "smtp"))
+            settings = smtp_settings(config, listener, submission=name != "smtp")
+            yield name, SMTPFactory(own, listening, settings, listener.without)
         elif isinstance(listener, POP3):
-            yield name, POP3Factory(own, listening)
+            yield name, POP3Factory(own, listening, listener.without)
         elif isinstance(listener, IMAP):
-            yield name, IMAP4Factory(own, listening)
+            yield name, IMAP4Factory(own, listening, listener.without)
 
 
 def twin(config: Config, name: str) -> int:

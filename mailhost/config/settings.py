@@ -96,6 +96,9 @@ class Listener(Section, frozen=True):
     """Connections at one time from one address, so that no single peer takes them all; an office behind one router needs room."""
     most_errors: Count = 20
     """Commands in a row that are not understood, before the server hangs up."""
+    without: tuple[str, ...] = ()
+    """Extensions that are neither announced nor spoken here, by their names in EHLO, CAPA or CAPABILITY: to teach what each one is for,
+    or for a client that stumbles over one."""
 
 
 class SMTP(Listener, frozen=True):

@@ -14,7 +14,7 @@ from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import CommitFailed, Refused
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, Uid
-from mailhost.imap.grammar import Head, Reader, head, tag_of
+from mailhost.imap.grammar import Head, Reader, Vocabulary, head, tag_of
 from mailhost.imap.literal import (
     LITERAL_OCTETS,
     LITERAL_OCTETS_BEFORE_LOGIN,
@@ -110,10 +110,14 @@ class Dialect:
     """The tables of base and extensions, summed."""
 
     commands: Mapping[str, Command[Any, Reader, Status]]
-    capabilities: tuple[str, ...]
-    """Of the extensions; what depends on the connection (STARTTLS, AUTH=) is added by the session."""
+    capabilities: tuple[Callable[["IMAPSession"], str], ...]
+    """What each extension lists; what depends on the connection (STARTTLS, AUTH=) is added by the session."""
     non_synchronizing: bool
     """Whether a literal may come without being asked for (RFC 7888)."""
+    enable: frozenset[str]
+    """What ENABLE may name."""
+    status_items: Mapping[bytes, Callable[[Mailbox], int]]
+    vocabulary: Vocabulary
 
 
 @dataclass(slots=True)
@@ -138,6 +142,8 @@ class IMAPSession(Session[Reader, Status]):
         self.dialect = dialect
         self.login: Login | None = None
         self.current: Selected | None = None
+        self.enabled: set[str] = set()
+        """Extensions that the client has asked for, by ENABLE or by using them."""
         self.by_uid = False
         """Whether the command under way is a UID command."""
         self.changed = asyncio.Event()
@@ -205,7 +211,9 @@ class IMAPSession(Session[Reader, Status]):
             self.heard(MASK if begun.verb in SECRET else line)
             lines.append(line)
         allowance.take_line(len(line))
-        reader = Reader(b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid)
+        reader = Reader(
+            b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid, vocabulary=self.dialect.vocabulary
+        )
         reader.announced = found[1] if found else None
         return reader
 
@@ -297,7 +305,7 @@ class IMAPSession(Session[Reader, Status]):
 
     def capabilities(self) -> str:
         """What CAPABILITY says here and now: only what works."""
-        words = ["IMAP4rev1", *self.dialect.capabilities]
+        words = ["IMAP4rev1", *(says(self) for says in self.dialect.capabilities)]
         if self.login is None:
             if not self.encrypted:
                 words.append("STARTTLS")
