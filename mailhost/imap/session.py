@@ -101,6 +101,8 @@ _SECRET = re.compile(
     rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+(?![A-Z0-9_-]))) *(?=.)", re.IGNORECASE | re.DOTALL
 )
 MASK = b" ***"
+LITERALS_A_TURN = 50
+"""Those that are in memory already are read without a wait: then others have their turn."""
 PAGE = 200
 """Messages whose data is read and written in one turn."""
 
@@ -210,6 +212,8 @@ class IMAPSession(Session[Reader, Status]):
             line = await self._line()
             self.heard(MASK if begun.verb in SECRET else line)
             lines.append(line)
+            if len(lines) % LITERALS_A_TURN == 0:
+                await asyncio.sleep(0)
         allowance.take_line(len(line))
         reader = Reader(
             b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid, vocabulary=self.dialect.vocabulary
@@ -288,8 +292,12 @@ class IMAPSession(Session[Reader, Status]):
 
     async def _skip_unread(self) -> None:
         """The octets of a refused literal that was not asked for, and the rest of its command."""
+        skipped = 0
         while self._unread is not None:
             literal, self._unread = self._unread, None
+            skipped += 1
+            if skipped % LITERALS_A_TURN == 0:
+                await asyncio.sleep(0)
             if literal.octets > self.services.limits.message_octets:
                 self.ended = True
                 raise SyntaxProblem("The literal is too large")
