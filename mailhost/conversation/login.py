@@ -17,6 +17,14 @@ from mailhost.users.values import Login
 LONGEST_RESPONSE = 12288
 """Octets of a response in base64 (RFC 4954 section 4: 12,288)."""
 ABORT = b"*"
+WITHOUT_DOMAIN = "user name without a domain: in the client it is the full address"
+SECURE_PASSWORD = frozenset({"NTLM", "GSSAPI", "GSS-SPNEGO", "NEGOTIATE"})
+"""What Windows' clients try when "secure password authentication" is on."""
+KNOWN_ELSEWHERE = frozenset(
+    {"ANONYMOUS", "APOP", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "MSN", "OAUTHBEARER", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"}
+    | {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
+)
+"""Mechanisms that a client may name because another server has them."""
 
 
 class PlaintextForbidden(Refused):
@@ -44,7 +52,7 @@ async def log_in(session: Session[Any, Any], user: str, password: str) -> Login:
     try:
         login = await session.services.logins.check(user, password)
     except LoginRefused as refusal:
-        cause = "user name without a domain" if "@" not in user else type(refusal).__name__
+        cause = WITHOUT_DOMAIN if "@" not in user else type(refusal).__name__
         session.publish(AUTH_FAIL, cause=cause, data={"user": user, "address": session.channel.peer.address})
         session.failed_logins += 1
         await asyncio.sleep(session.services.failure_delay.total_seconds())
@@ -97,6 +105,8 @@ def _check_identity(said: Credentials) -> None:
 
 
 def _unknown(name: str) -> str:
-    if name.upper() in ("NTLM", "GSSAPI", "NEGOTIATE"):
+    """What is no mechanism that anybody knows may be a password at the wrong place: it is not repeated."""
+    name = name.upper()
+    if name in SECURE_PASSWORD:
         return f"{name}: the client uses SPA (secure password authentication): switch it off"
-    return f"{name}: no such mechanism"
+    return f"{name}: no such mechanism here" if name in KNOWN_ELSEWHERE else "no such mechanism"

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import CommitFailed, Refused
-from mailhost.events.event import CONNECTION_CLOSE, CONNECTION_OPEN, FAULT
+from mailhost.events.event import CLIENT_MISTAKE, CONNECTION_CLOSE, CONNECTION_OPEN, FAULT
 from mailhost.transport.channel import ChannelError, EndOfInput, ShuttingDown, TimedOut
+from mailhost.transport.mistakes import ClientMistake
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -32,11 +33,17 @@ async def converse(session: Session[Any, Any]) -> None:
     )
     cause = "end of input"
     try:
+        session.channel.check()
         await session.greet()
         await _exchange(session)
         cause = "quit"
     except EndOfInput:
         pass
+    except ClientMistake as mistake:
+        cause = "client mistake"
+        session.publish(CLIENT_MISTAKE, cause=str(mistake), data={"listener": peer.listener, "address": peer.address})
+        if mistake.said:
+            session.misdirected(mistake.said)
     except (TimedOut, TimeoutError):
         cause = "timeout"
         session.farewell(cause)

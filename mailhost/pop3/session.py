@@ -141,6 +141,9 @@ class POP3Session(Session[Reader, Answer]):
         if cause == "errors":
             self.send(responses.TOO_MANY_ERRORS)
 
+    def misdirected(self, text: str) -> None:
+        self.send(responses.err(text))
+
     async def clean_up(self) -> None:
         """However the session ended, the maildrop is free; what was marked stays unless QUIT was heard."""
         if self._maildrop is not None:

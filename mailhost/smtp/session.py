@@ -210,6 +210,9 @@ class SMTPSession(Session[Reader, Reply]):
     def farewell(self, cause: str) -> None:
         self.write(bytes(FAREWELLS[cause]))
 
+    def misdirected(self, text: str) -> None:
+        self.write(bytes(replies.reply(421, "4.7.0", text)))
+
 
 SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
 MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
