@@ -10,7 +10,7 @@ from tests.service import Server, server, serving
 
 __all__ = ["server"]
 
-PEOPLE = 150
+PEOPLE = 200
 
 
 @pytest.fixture(scope="session")
