@@ -10,7 +10,7 @@ from tests.service import Server, server, serving
 
 __all__ = ["server"]
 
-PEOPLE = 200
+PEOPLE = 170
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import imaplib
 import poplib
 import smtplib
+import ssl
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -208,6 +209,21 @@ def done(command: Callable[..., tuple[str, list[Any]]], *arguments: object) -> l
     kind, told = command(*arguments)
     assert kind == "OK", told
     return told
+
+
+@pytest.mark.parametrize(
+    "connect",
+    [
+        lambda server, trust: smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=trust),
+        lambda server, trust: poplib.POP3_SSL("localhost", server.ports["pop3s"], context=trust),
+        lambda server, trust: imaplib.IMAP4_SSL("localhost", server.ports["imaps"], ssl_context=trust),
+    ],
+    ids=["smtplib", "poplib", "imaplib"],
+)
+def test_who_does_not_know_the_ca_trusts_nobody(office: Server, connect: Callable[..., object]) -> None:
+    """That the others verify the certificate shows only because this fails."""
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(office, ssl.create_default_context())
 
 
 def test_each_recipient_gets_the_message_once(office: Server, alice: Person, bob: Person) -> None:
