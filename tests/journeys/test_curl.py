@@ -79,11 +79,11 @@ def test_it_fetches_by_imap(office: Server, alice: Person, bob: Person, tmp_path
     assert found.strip() == b"* SEARCH 6"
 
 
-def test_it_appends_by_imap(office: Server, alice: Person, tmp_path: Path) -> None:
+def test_it_appends_by_imap(office: Server, bob: Person, tmp_path: Path) -> None:
     drafts = f"imaps://localhost:{office.ports['imaps']}/Drafts"
     for name in ("text", "20 MiB"):
-        curl(*trusting(office, alice), "--upload-file", str(written(tmp_path, name, CONTENTS[name])), drafts)
-    assert list(by_uid(office, alice, "Drafts").values()) == [CONTENTS["text"], CONTENTS["20 MiB"]]
+        curl(*trusting(office, bob), "--upload-file", str(written(tmp_path, name, CONTENTS[name])), drafts)
+    assert list(by_uid(office, bob, "Drafts").values()) == [CONTENTS["text"], CONTENTS["20 MiB"]]
 
 
 def test_it_leaves_mail_by_pop3_and_deletes_what_is_old(office: Server, alice: Person, bob: Person) -> None:
@@ -134,8 +134,8 @@ def test_it_trusts_nobody_without_the_ca(office: Server, alice: Person, listener
 
 
 @pytest.mark.parametrize("listener", ["pop3s", "imaps"])
-def test_a_wrong_password_is_denied(office: Server, alice: Person, listener: str) -> None:
-    wrong = Person(alice.address, "wrong")
+def test_a_wrong_password_is_denied(office: Server, bob: Person, listener: str) -> None:
+    wrong = Person(bob.address, "wrong")
     curl(*trusting(office, wrong), f"{listener}://localhost:{office.ports[listener]}/", code=LOGIN_DENIED)
 
 

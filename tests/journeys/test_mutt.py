@@ -57,15 +57,15 @@ NOISE = bytes(range(256)) * 500
     ("smtp", "listener", "mechanism"), [("smtps", "submissions", "plain"), ("smtp", "submission", "login")]
 )
 def test_it_sends_and_files_a_copy(
-    office: Server, alice: Person, bob: Person, tmp_path: Path, smtp: str, listener: str, mechanism: str
+    office: Server, carol: Person, bob: Person, tmp_path: Path, smtp: str, listener: str, mechanism: str
 ) -> None:
-    settings = configured(office, alice, tmp_path, smtp, listener, mechanism)
+    settings = configured(office, carol, tmp_path, smtp, listener, mechanism)
     (tmp_path / "noise.bin").write_bytes(NOISE)
     attached = ["-a", str(tmp_path / "noise.bin"), "--", bob.address]
     ended = mutt(settings, "-s", "Lunch", *attached, given=TEXT)
     assert ended.returncode == 0, ended.stderr
     (served,) = by_imap(office, bob)
-    (copy,) = by_imap(office, alice, "Sent")
+    (copy,) = by_imap(office, carol, "Sent")
     check(delivered(served).content, bob)
     check(copy, bob)
 
