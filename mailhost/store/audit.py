@@ -1,5 +1,6 @@
 """What must be true of the store's rows. Each question answers with one sentence for each row of which it is not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import Row, Select, and_, exists, func, or_, select, union
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, BlobId, MessageId, Uid, text_of
+from mailhost.message.form import Form
 from mailhost.store import mailboxes, messages
 from mailhost.store.tables import blob, expunged_message, mailbox, mailbox_message, message
 from mailhost.store.values import Located, MailboxKey
@@ -117,34 +119,52 @@ def surrogates(tx: Transaction, account: AccountId) -> list[str]:
     return [f"message {text_of(row.id)} {what}" for what, asked in questions.items() for row in _some(tx, asked)]
 
 
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """A surrogate as the row of its message names it."""
+
+    account: AccountId
+    id: MessageId
+    requires: Form
+    of: BlobId
+    """The octets of the message itself: the same where only its prefix needs another form."""
+
+
 @long
-def surrogate_ids(tx: Transaction, account: AccountId, after: MessageId, most: int) -> list[MessageId]:
-    """A page of an account's surrogates, ascending."""
+def surrogate_page(tx: Transaction, account: AccountId, after: MessageId, most: int) -> list[Surrogate]:
+    """Some of an account's surrogates, ascending."""
     its = message.c.surrogate_id
-    page = select(its).where(message.c.account_id == account, its > after).order_by(its).limit(most)
-    return list(tx.execute(page).scalars())
+    columns = message.c.requires, message.c.blob_id, its
+    page = select(*columns).where(message.c.account_id == account, its > after).order_by(its).limit(most)
+    return [Surrogate(account, row.surrogate_id, Form(row.requires), row.blob_id) for row in tx.execute(page)]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a row says of its octets."""
+    """What a row of table `message` says of its octets."""
 
     located: Located
-    structure: tuple[object, ...]
+    structure: Mapping[str, object]
 
 
-KEPT = ("header_octets", "begins_with_field", "envelope", "body", "body_structure", "parts", "header_cache")
+FOUND_BY_SCAN = ("header_octets", "begins_with_field", "envelope", "body", "body_structure", "parts", "header_cache")
 
 
-def row(tx: Transaction, account: AccountId, id_: MessageId) -> Kept | None:
-    found = tx.execute(select(message).where(message.c.account_id == account, message.c.id == id_)).one_or_none()
-    if found is None:
+def kept(tx: Transaction, account: AccountId, id_: MessageId) -> Kept | None:
+    row = tx.execute(select(message).where(message.c.account_id == account, message.c.id == id_)).one_or_none()
+    if row is None:
         return None
     located = Located(
-        Uid(0), found.blob_id, found.prefix, found.size, found.header_octets, bool(found.begins_with_field),
-        found.parts, found.header_cache,
-    )  # fmt: skip
-    return Kept(located, tuple(getattr(found, name) for name in KEPT))
+        Uid(0),
+        row.blob_id,
+        row.prefix,
+        row.size,
+        row.header_octets,
+        bool(row.begins_with_field),
+        row.parts,
+        row.header_cache,
+    )
+    return Kept(located, {name: getattr(row, name) for name in FOUND_BY_SCAN})
 
 
 @long

@@ -118,6 +118,12 @@ class Content:
     requires: Form = Form.PLAIN
     surrogate: "Content | None" = None
     """For clients that do not take what it requires."""
+    crlf_size: int | None = None
+    """Of the blob once each line end is a CRLF, where that differs from its size."""
+
+    def crlf_size_after(self, prefix: bytes) -> int | None:
+        """Of prefix and blob, for their row."""
+        return None if self.crlf_size is None else len(prefix) + self.crlf_size
 
     @property
     def octets(self) -> int:
