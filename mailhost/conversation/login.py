@@ -23,6 +23,10 @@ class PlaintextForbidden(Refused):
     """A password without TLS (RFC 8314 section 3)."""
 
 
+class DomainMissing(LoginRefused):
+    """The user name is no full address: no user here has such a name, and many clients propose it."""
+
+
 class MechanismUnknown(Refused):
     """No such mechanism here; an old Outlook tries NTLM when "secure password authentication" is on."""
 
@@ -50,6 +54,8 @@ async def log_in(session: Session[Any, Any], user: str, password: str) -> Login:
         await asyncio.sleep(session.services.failure_delay.total_seconds())
         if session.failed_logins >= session.services.limits.login_tries:
             session.ended = True
+        if "@" not in user:
+            raise DomainMissing from refusal
         raise
     session.services.presence.enter(login.account, session.channel)
     session.publish(AUTH_OK, data={"user": login.address, "address": session.channel.peer.address})

@@ -52,6 +52,7 @@ def err(text: str, code: str = "") -> Response:
 USER_ACCEPTED = ok("Send the password")
 """For every name alike: who has a maildrop here is nobody's business."""
 BEGIN_TLS = ok("Begin TLS negotiation")
+UTF8_TAKEN = ok("Headers come in UTF-8")
 DONE = ok("Done")
 GOODBYE = ok("Goodbye")
 CAPABILITIES = ok("Capabilities")
@@ -67,6 +68,8 @@ USER_FIRST = err("Send USER first")
 TLS_FIRST = err("No password without TLS: STLS comes first", AUTH)
 TLS_ALREADY = err("TLS is active already")
 WRONG_PASSWORD = err("Wrong user or password", AUTH)
+FULL_ADDRESS = err("Wrong user or password: the user name is the full address, as in alice@example.org", AUTH)
+"""For every name without a domain alike: nobody has one."""
 ACCOUNT_DISABLED = err("This account is switched off: ask its administrator", AUTH)
 LOGIN_BUSY = err("Too many logins at this moment: try again later", SYS_TEMP)
 NO_SUCH_MECHANISM = err("No such mechanism: CAPA lists them")
