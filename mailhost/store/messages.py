@@ -1,11 +1,11 @@
 """Messages in mailboxes: put in, copied, moved, expunged, served."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Table, case, func, insert, select
+from sqlalchemy import Row, Select, Table, case, func, insert, select
 from sqlalchemy import bindparam as bind
 
 from mailhost.database.errors import Refused
@@ -75,27 +75,37 @@ def _within(places: Table, *columns: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What is read of messages: of those that are there, of those expunged, and of surrogates in their place."""
+    """What is read of messages: of those that are there, of those expunged, and of surrogates in the place of either."""
 
     here: Among
     expunged: Among
-    surrogates: Among
+    surrogates: tuple[Among, Among]
 
 
 def _reading(*names: str) -> _Reading:
-    columns = [message.c[name] for name in (*names, "requires", "surrogate_id")]
-    of_surrogates = select(message.c.id, *(message.c[name] for name in names))
+    columns = [message.c[name] for name in ("requires", *names)]
     return _Reading(
         Among(_within(mailbox_message, *columns), mailbox_message.c.uid),
         Among(_within(expunged_message, *columns), expunged_message.c.uid),
-        Among(of_surrogates.where(message.c.account_id == bind("account")), message.c.id),
+        (_of_surrogates(mailbox_message, names), _of_surrogates(expunged_message, names)),
     )
+
+
+OTHER = message.alias("other")
+
+
+def _of_surrogates(places: Table, names: Sequence[str]) -> Among:
+    """In the columns of `_within`; nothing but the UID of messages that have lost their surrogate."""
+    columns = [OTHER.c[name] for name in ("requires", *names)]
+    found = (OTHER.c.account_id == message.c.account_id) & (OTHER.c.id == message.c.surrogate_id)
+    statement: Select[Any] = _within(places, *columns)
+    return Among(statement.join(OTHER, found, isouter=True), places.c.uid)
 
 
 SERVED = _reading("size", "internal_date", "envelope", "body", "body_structure")
 LOCATED = _reading("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
 SIZES = _reading("crlf_size")
-EVERY_SIZE = _within(mailbox_message, message.c.crlf_size, message.c.requires, message.c.surrogate_id)
+EVERY_SIZE = _within(mailbox_message, message.c.requires, message.c.crlf_size)
 COUNTED = Among(
     _within(
         mailbox_message, mailbox_message.c.message_id, mailbox_message.c.flags, message.c.size, message.c.surrogate_size
@@ -256,17 +266,15 @@ def expunge(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], now: Millis, 
 
 def serve(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], takes: Form = Form.PLAIN) -> list[Served]:
     """The finished bytes of some messages (a page of about 200), also of those expunged but not yet told."""
-    rows = _rows(tx, key, uids, SERVED)
-    instead = _surrogates(tx, key, rows, SERVED, takes)
     return [
-        Served(row.uid, its.size, row.internal_date, its.envelope, its.body, its.body_structure)
-        for row, its in _with_surrogates(rows, instead)
+        Served(row.uid, row.size, row.internal_date, row.envelope, row.body, row.body_structure)
+        for row in _taken(tx, key, _rows(tx, key, uids, SERVED), SERVED, takes)
     ]
 
 
 def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], takes: Form = Form.PLAIN) -> list[Located]:
     """Where the octets of some messages are, also of those expunged but not yet told."""
-    return _located(tx, key, _rows(tx, key, uids, LOCATED), takes)
+    return _located(_taken(tx, key, _rows(tx, key, uids, LOCATED), LOCATED, takes))
 
 
 @one_statement
@@ -275,7 +283,7 @@ def locate_present(tx: Transaction, key: MailboxKey, uid: Uid, takes: Form = For
 
     A surrogate is a second statement; it goes only with its message, and then there is none either.
     """
-    found = _located(tx, key, _joined(tx, LOCATED.here, key, [uid]), takes)
+    found = _located(_taken(tx, key, _joined(tx, LOCATED.here, key, [uid]), LOCATED, takes))
     return found[0] if found else None
 
 
@@ -283,8 +291,7 @@ def locate_present(tx: Transaction, key: MailboxKey, uid: Uid, takes: Form = For
 def sizes(tx: Transaction, key: MailboxKey, takes: Form = Form.PLAIN) -> list[tuple[Uid, int]]:
     """UID and octets of every message, each line end a CRLF, ascending: a POP3 maildrop (RFC 1939 sections 5 and 11)."""
     rows = list(tx.execute(EVERY_SIZE, {"account": key.account, "mailbox": key.id}))
-    instead = _surrogates(tx, key, rows, SIZES, takes)
-    return [(row.uid, its.crlf_size) for row, its in _with_surrogates(rows, instead)]
+    return [(row.uid, row.crlf_size) for row in _taken(tx, key, rows, SIZES, takes)]
 
 
 def sizes_small(tx: Transaction, key: MailboxKey, takes: Form = Form.PLAIN) -> list[tuple[Uid, int]]:
@@ -297,20 +304,19 @@ def hash_of(message_id: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(message_id, digest_size=8).digest(), "big") >> 1
 
 
-def _located(tx: Transaction, key: MailboxKey, rows: Sequence[Row[Any]], takes: Form) -> list[Located]:
-    instead = _surrogates(tx, key, rows, LOCATED, takes)
+def _located(rows: Sequence[Row[Any]]) -> list[Located]:
     return [
         Located(
             row.uid,
-            its.blob_id,
-            its.prefix,
-            its.size,
-            its.header_octets,
-            bool(its.begins_with_field),
-            its.parts,
-            its.header_cache,
+            row.blob_id,
+            row.prefix,
+            row.size,
+            row.header_octets,
+            bool(row.begins_with_field),
+            row.parts,
+            row.header_cache,
         )
-        for row, its in _with_surrogates(rows, instead)
+        for row in rows
     ]
 
 
@@ -321,28 +327,19 @@ def _rows(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], reading: _Readi
     return rows
 
 
-Instead = dict[Uid, Row[Any] | None]
-"""What is read of a surrogate, by the UID of its message. A message that has lost the one it needs is not served."""
+def _taken(tx: Transaction, key: MailboxKey, rows: list[Row[Any]], reading: _Reading, takes: Form) -> list[Row[Any]]:
+    """The rows, and in the place of those that require more than the client takes those of their surrogates.
 
-
-def _surrogates(
-    tx: Transaction, key: MailboxKey, rows: Sequence[Row[Any]], reading: _Reading, takes: Form
-) -> Instead | None:
-    """Of the messages that require more than the client takes; None where there are none, as nearly always."""
+    One that has lost its surrogate is left out: raw it is served to nobody who does not take it.
+    """
     lacks = ~int(takes)
-    wanted = [row.surrogate_id or 0 for row in rows if row.requires & lacks]
-    if not wanted:
-        return None
-    found = {row.id: row for row in tx.execute(*reading.surrogates(wanted, account=key.account))}
-    return {row.uid: found.get(row.surrogate_id) for row in rows if row.requires & lacks}
-
-
-def _with_surrogates(rows: Sequence[Row[Any]], instead: Instead | None) -> Iterable[tuple[Row[Any], Row[Any]]]:
-    """Each message's row, and the row that is served of it."""
-    if instead is None:
-        return zip(rows, rows, strict=True)
-    pairs = ((row, instead.get(row.uid, row)) for row in rows)
-    return ((row, its) for row, its in pairs if its is not None)
+    needy = [row[0] for row in rows if row[1] & lacks]  # type: ignore[misc]  # by place: a name costs twice; Row[Any] has no length
+    if not needy:
+        return rows
+    instead = {row.uid: row for statement in reading.surrogates for row in _joined(tx, statement, key, needy)}
+    kept = dict.fromkeys(needy) | {uid: row for uid, row in instead.items() if row.requires is not None}
+    chosen = (kept.get(row.uid, row) for row in rows)
+    return [row for row in chosen if row is not None]
 
 
 def _joined(tx: Transaction, statement: Among, key: MailboxKey, uids: Sequence[Uid]) -> list[Row[Any]]:
