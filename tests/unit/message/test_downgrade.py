@@ -87,6 +87,14 @@ def test_a_name_is_told_by_rfc_2231_and_in_encoded_words() -> None:
     )
 
 
+def test_a_long_name_comes_in_sections_of_which_the_first_tells_the_charset() -> None:
+    assert one(f'Content-Disposition: attachment; filename="{"会议纪要" * 2}.pdf"') == (
+        b"Content-Disposition: attachment;\r\n"
+        b" filename*0*=UTF-8''%E4%BC%9A%E8%AE%AE%E7%BA%AA%E8%A6%81%E4%BC%9A%E8%AE%AE;\r\n"
+        b" filename*1*=%E7%BA%AA%E8%A6%81.pdf\r\n"
+    )
+
+
 def test_pieces_of_a_parameter_that_were_raw_are_joined() -> None:
     assert (
         parsed(one('Content-Disposition: attachment; filename*0="报"; filename*1="告.pdf"')).get_filename()
@@ -109,6 +117,7 @@ def test_pieces_of_a_parameter_that_were_raw_are_joined() -> None:
         ('To: "a b"@例子.cn', b'To: "a b"@xn--fsqu00a.cn\r\n'),
         ("To: friends: a@b.c, 李 <x@y.z>;", b"To: friends: a@b.c, =?UTF-8?B?5p2O?= <x@y.z>;\r\n"),
         ("To: friends: a@b.c, 李@y.z;", b"To: friends =?UTF-8?B?YUBiLmMsIOadjkB5Lno7?= :;\r\n"),
+        ('To: "李"x <a@b.c>', b"To: =?UTF-8?B?5p2O?= x <a@b.c>\r\n"),
         ("From: a@b.c (评论)", b"From: a@b.c (=?UTF-8?B?6K+E6K66?=)\r\n"),
         ("Message-ID: <é@x>", b"Downgraded-Message-ID: =?UTF-8?B?PMOpQHg+?=\r\n"),
         ("Return-Path: <é@x>", b"Downgraded-Return-Path: =?UTF-8?B?PMOpQHg+?=\r\n"),

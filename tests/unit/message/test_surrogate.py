@@ -3,6 +3,7 @@
 import email
 import email.policy
 from email.message import Message
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -183,8 +184,8 @@ def test_of_a_header_that_is_too_large_the_rest_is_ascii_by_force() -> None:
 
 
 def test_large_content_is_looked_at_in_pieces_without_tearing_line_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unbinary, "PIECE_OCTETS", 7)
-    for size in range(1, 30):
+    for size, piece in product(range(1, 30), range(1, 9)):
+        monkeypatch.setattr(unbinary, "PIECE_OCTETS", piece)
         octets = (b"12345\r\n" * 5)[:size].removesuffix(b"\r") + b"\r\n"
         assert look(octets, 0, len(octets)) == unbinary.Look(True, True, False)
         assert b"".join(unbinary.written(octets, 0, len(octets), unbinary.How.TEXT)) == octets
