@@ -60,8 +60,7 @@ async def surrogate_of(
     incoming, crlf = blobs.incoming(), CRLFSize()
     rest = pieces(octets, plan)
     try:
-        while some := await blobs.in_thread(lambda: _some(rest)):
-            crlf.take(some)
+        while some := await blobs.in_thread(lambda: _some(rest, crlf)):
             await incoming.write(some)
         blob, written = await incoming.finish()
         its = await blobs.in_thread(lambda: _scan(written, limits))
@@ -71,11 +70,12 @@ async def surrogate_of(
     return Made(Content(blob, its, crlf_size=crlf.end()), plan.requires, incoming)
 
 
-def _some(rest: Iterator[bytes]) -> bytes:
+def _some(rest: Iterator[bytes], crlf: CRLFSize) -> bytes:
     """As much as one call shall do; nothing at the end."""
     taken, octets = [], 0
     for piece in rest:
         taken.append(piece)
+        crlf.take(piece)
         octets += len(piece)
         if octets >= PIECE_OCTETS:
             break

@@ -81,7 +81,6 @@ def test_every_leaf_decodes_to_what_it_was_and_all_of_it_is_plain_mail(given: tu
     assert b"\0" not in done
     message = email.message_from_bytes(done, policy=email.policy.SMTP)
     found = [part for part in message.walk() if not part.is_multipart()]
-    # Without a line end at its end, a text that is kept may gain none and lose none.
     assert [_payload(part) for part in found] == leaves
     assert b"binary" not in b"".join(_encodings(message)).lower()
     for part in message.walk():
