@@ -1,4 +1,4 @@
-"""Where an administrator comes in: `mailhost run`, `user`, `domain`, `config`, `audit`; one file per subcommand.
+"""Where an administrator comes in: `mailhost run`, `user`, `domain`, `config`, `audit`, `trace`; one file per subcommand.
 
 Every way out is a code of sysexits.h with one line on standard error. Read `exits` for the codes, then the subcommand.
 """
@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "domain": "mailhost.cli.domain",
     "config": "mailhost.cli.config",
     "audit": "mailhost.cli.audit",
+    "trace": "mailhost.cli.trace",
     "quickstart": "mailhost.cli.quickstart.command",
 }
 """Each module has a `command`; it is imported when it is asked for, so that a short command starts fast."""

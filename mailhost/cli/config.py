@@ -19,7 +19,10 @@ def command() -> None:
 @SET
 def check(config_path: Path, overrides: tuple[str, ...]) -> None:
     """Say in one line what is wrong with the settings (exit code 78), or that they are well."""
-    load(config_path, overrides)
+    config = load(config_path, overrides)
+    from mailhost.cli.extensions import check_extensions  # here, so that other commands start without the protocols
+
+    check_extensions(config, config_path.name)
     click.echo(f"{config_path}: no problem found")
 
 

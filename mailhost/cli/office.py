@@ -4,7 +4,7 @@ It opens the same database as a running server, which hears of the change by a h
 `mailhost --version` starts without SQLAlchemy.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -82,6 +82,16 @@ async def audit(config: Config) -> list[Any]:
         found: list[Any] = await findings_of(database, octets)
         octets.close()
     return found
+
+
+async def trace(config: Config, words: Sequence[str]) -> list[tuple[list[str], dict[str, Any]]]:
+    """Each message that fits, in sentences and as values."""
+    from mailhost.administration import trace as journeys
+    from mailhost.administration.opening import open_database
+
+    async with open_database(config) as database:
+        found = await journeys.trace(database, words)
+    return [(list(journeys.sentences(each)), journeys.as_values(each)) for each in found]
 
 
 @contextmanager

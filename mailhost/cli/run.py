@@ -26,14 +26,21 @@ def command(config_path: Path, overrides: tuple[str, ...], wire: bool, ready_jso
     """Serve mail in the foreground, until SIGTERM or SIGINT."""
     config = load(config_path, overrides)
     facts = {"pid": os.getpid(), "config": str(config_path.absolute())}
-    return serve(config, wire=wire, ready=lambda served: announce(served | facts) if ready_json else None)
+    return serve(
+        config,
+        source=config_path.name,
+        wire=wire,
+        ready=lambda served: announce(served | facts) if ready_json else None,
+    )
 
 
-def serve(config: Config, *, wire: bool, ready: Ready) -> int:
-    """Blocks until the server ends; answers with the exit code. `ready` hears once that every port is open."""
+def serve(config: Config, *, source: str, wire: bool, ready: Ready) -> int:
+    """Blocks until the server ends; answers with the exit code. `source` is where the settings are from; `ready` hears once that every port is open."""
     check_certificate(config.tls)
+    from mailhost.cli.extensions import check_extensions
     from mailhost.service import run  # here, so that other commands start without Twisted
 
+    check_extensions(config, source)
     return run(config, wire=wire, ready=ready)
 
 

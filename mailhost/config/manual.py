@@ -39,6 +39,8 @@ def to_toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int) and not isinstance(value, Octets):
         return str(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(to_toml, value))}]"
     return '"' + "".join(_escaped(character) for character in str(value)) + '"'
 
 
@@ -80,6 +82,7 @@ UNITS: Mapping[Any, str] = {
     bool: "true or false",
     int: "number",
     str: "text",
+    tuple: "list of texts",
 }
 
 

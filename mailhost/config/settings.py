@@ -74,6 +74,9 @@ class TLS(Section, frozen=True):
     """The certificate and its chain, PEM, the server's own first. A relative path counts from server.data."""
     key: Path = Path("tls/server.key")
     """The certificate's private key, PEM, without a passphrase, readable by the server alone. A relative path counts from server.data."""
+    hello_timeout: Wait = seconds(10)
+    """How long a client may take to begin TLS on a port that speaks it from the first octet. One that stays silent waits for
+    a greeting in clear: it is told its mistake, and the log names the cure."""
 
 
 class Listener(Section, frozen=True):
@@ -93,6 +96,9 @@ class Listener(Section, frozen=True):
     """Connections at one time from one address, so that no single peer takes them all; an office behind one router needs room."""
     most_errors: Count = 20
     """Commands in a row that are not understood, before the server hangs up."""
+    without: tuple[str, ...] = ()
+    """Extensions that are neither announced nor spoken here, by their names in EHLO, CAPA or CAPABILITY: to teach what each one is for,
+    or for a client that stumbles over one."""
 
 
 class SMTP(Listener, frozen=True):

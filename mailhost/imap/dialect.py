@@ -1,9 +1,10 @@
 """The tables of IMAP: the base's commands and those of the extensions, and the capability line, summed."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from mailhost.conversation.command import Command
+from mailhost.conversation.dialect import spoken
 from mailhost.conversation.loop import converse
 from mailhost.conversation.services import Services
 from mailhost.imap.commands import (
@@ -30,10 +31,12 @@ from mailhost.imap.commands import (
 from mailhost.imap.commands import list as mailbox_list
 from mailhost.imap.extensions import EXTENSIONS
 from mailhost.imap.extensions.extension import Extension
-from mailhost.imap.grammar import Reader
+from mailhost.imap.grammar import Reader, Vocabulary
 from mailhost.imap.responses import Status
 from mailhost.imap.session import Dialect, IMAPSession
 from mailhost.transport.channel import Channel
+
+V = TypeVar("V")
 
 AnyCommand = Command[Any, Reader, Status]
 
@@ -62,13 +65,34 @@ BASE: tuple[AnyCommand, ...] = (
 """RFC 3501 section 6, in its order."""
 
 
-def summed(extensions: Sequence[Extension]) -> Dialect:
-    commands = [*BASE, *(command for extension in extensions for command in extension.commands)]
+def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[str] = ()) -> Dialect:
+    """The base and some extensions. Raises `UnknownExtension` where `without` names one that is not there."""
+    chosen = spoken(extensions, without, lambda each: each.name)
+    commands = [*BASE, *(command for each in chosen for command in each.commands)]
+    status_items = _summed(each.status_items for each in chosen)
     return Dialect(
         {name: command for command in commands for name in _names(command)},
-        tuple(extension.name for extension in extensions),
-        any(extension.non_synchronizing for extension in extensions),
+        tuple(_says(each) for each in chosen),
+        any(each.non_synchronizing for each in chosen),
+        frozenset(each.name for each in chosen if each.enable),
+        status_items,
+        Vocabulary(
+            _summed(each.fetch_items for each in chosen),
+            _summed(each.fetch_modifiers for each in chosen),
+            _summed(each.store_modifiers for each in chosen),
+            _summed(each.select_parameters for each in chosen),
+            _summed(each.search_keys for each in chosen),
+            frozenset(status_items),
+        ),
     )
+
+
+def _summed(tables: Iterable[Mapping[bytes, V]]) -> dict[bytes, V]:
+    return {word: value for table in tables for word, value in table.items()}
+
+
+def _says(extension: Extension) -> Callable[[IMAPSession], str]:
+    return extension.says or (lambda _: extension.name)
 
 
 def _names(command: AnyCommand) -> Iterator[str]:
@@ -77,13 +101,11 @@ def _names(command: AnyCommand) -> Iterator[str]:
         yield f"UID {command.name}"
 
 
-DIALECT = summed(EXTENSIONS)
-
-
-def conversation(services: Services, dialect: Dialect = DIALECT) -> Callable[[Channel], Awaitable[None]]:
+def conversation(services: Services, without: Collection[str] = ()) -> Callable[[Channel], Awaitable[None]]:
     """What talks IMAP on a channel."""
+    speaks = dialect(without=without)
 
     async def talk(channel: Channel) -> None:
-        await converse(IMAPSession(channel, services, dialect))
+        await converse(IMAPSession(channel, services, speaks))
 
     return talk

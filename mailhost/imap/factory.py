@@ -1,5 +1,7 @@
 """IMAP4Factory: accepts connections, and starts an IMAP session on each."""
 
+from collections.abc import Collection
+
 from mailhost.conversation.services import Services
 from mailhost.imap.dialect import conversation
 from mailhost.imap.session import TOO_MANY_CONNECTIONS
@@ -9,5 +11,5 @@ from mailhost.transport.connection import ConversationFactory, Listening
 class IMAP4Factory(ConversationFactory):
     """For IMAP (port 143, with STARTTLS) and for IMAP over TLS (port 993)."""
 
-    def __init__(self, services: Services, listening: Listening) -> None:
-        super().__init__(conversation(services), listening, TOO_MANY_CONNECTIONS)
+    def __init__(self, services: Services, listening: Listening, without: Collection[str] = ()) -> None:
+        super().__init__(conversation(services, without), listening, TOO_MANY_CONNECTIONS)

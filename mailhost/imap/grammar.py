@@ -6,12 +6,12 @@ literals beside it. So a literal costs nothing until its place is reached.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mailhost.conversation.command import SyntaxProblem
-from mailhost.imap import utf7
+from mailhost.imap import names
 from mailhost.imap.values import STAR, BodyItem, FetchItem, FlagList, Item, Literal, MessageSet, Section, Text, merged
 from mailhost.message.dates import parse_imap_date, parse_imap_date_time
 from mailhost.store.values import SYSTEM_FLAGS
@@ -53,8 +53,30 @@ OLD_BODY_ITEMS: Mapping[bytes, BodyItem] = {
     b"RFC822": BodyItem(Section(), name=b"RFC822"),
     b"RFC822.HEADER": BodyItem(Section(text=Text.HEADER), peek=True, name=b"RFC822.HEADER"),
     b"RFC822.TEXT": BodyItem(Section(text=Text.TEXT), name=b"RFC822.TEXT"),
+    b"RFC822.PEEK": BodyItem(Section(), peek=True, name=b"RFC822"),
+    b"RFC822.TEXT.PEEK": BodyItem(Section(text=Text.TEXT), peek=True, name=b"RFC822.TEXT"),
 }
+"""Those with PEEK are of RFC 1730 section 6.4.5; Outlook sends them still."""
 STATUS_ITEMS = frozenset({b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN"})
+
+Rule = Callable[["Reader"], object]
+"""Reads the value that stands behind a word, and the blank before it where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words that extensions add to the grammar of the base, each with the rule for what follows it (RFC 4466)."""
+
+    fetch_items: Mapping[bytes, FetchItem] = field(default_factory=dict)
+    fetch_modifiers: Mapping[bytes, Rule] = field(default_factory=dict)
+    store_modifiers: Mapping[bytes, Rule] = field(default_factory=dict)
+    select_parameters: Mapping[bytes, Rule] = field(default_factory=dict)
+    search_keys: Mapping[bytes, Callable[[Any], Any]] = field(default_factory=dict)
+    """Rules over a `KeyReader`, which answer with a `Key`."""
+    status_items: frozenset[bytes] = frozenset()
+
+
+BASE_ALONE = Vocabulary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +108,7 @@ def head(line: bytes) -> Head:
 class Reader:
     """Reads the arguments of one command, from left to right."""
 
-    __slots__ = ("_at", "_literals", "_text", "announced", "by_uid")
+    __slots__ = ("_at", "_literals", "_text", "announced", "by_uid", "utf8", "vocabulary")
 
     def __init__(
         self,
@@ -96,11 +118,16 @@ class Reader:
         at: int = 0,
         by_uid: bool = False,
         announced: Literal | None = None,
+        vocabulary: Vocabulary = BASE_ALONE,
+        utf8: bool = False,
     ) -> None:
         self._text = text
         self._literals = literals or {}
         self._at = at
         self.by_uid = by_uid
+        self.vocabulary = vocabulary
+        self.utf8 = utf8
+        """Whether names are UTF-8, and not modified UTF-7."""
         self.announced = announced
         """The last literal of a command that streams: its octets are still on their way."""
 
@@ -142,6 +169,22 @@ class Reader:
             if len(values) > most:
                 raise SyntaxProblem(f"More than {most} items in a list")
         return values
+
+    def parameters(self, rules: Mapping[bytes, Rule]) -> dict[bytes, object]:
+        """[SP "(" name [SP value] *(SP name [SP value]) ")"] (RFC 4466 sections 2.2, 2.4 and 2.5)"""
+        found: dict[bytes, object] = {}
+        if self.at_end():
+            return found
+
+        def read() -> None:
+            name = self.atom().upper()
+            if name not in rules or name in found:
+                raise SyntaxProblem("An unknown parameter" if name not in rules else "A parameter is given twice")
+            found[name] = rules[name](self)
+
+        self.space()
+        self.parenthesised(read)
+        return found
 
     # Strings.
 
@@ -203,7 +246,7 @@ class Reader:
     # Mailboxes.
 
     def mailbox(self) -> str:
-        """Mailbox = "INBOX" / astring, in modified UTF-7"""
+        """Mailbox = "INBOX" / astring, in modified UTF-7 or UTF-8"""
         return self._name(self.astring())
 
     def list_mailbox(self) -> str:
@@ -214,14 +257,14 @@ class Reader:
 
     def _name(self, octets: bytes) -> str:
         try:
-            return utf7.decode(octets)
+            return names.read(octets, utf8=self.utf8)
         except ValueError as problem:
             raise SyntaxProblem(f"Not a mailbox name: {problem}") from None
 
     def status_item(self) -> bytes:
         """status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN";"""
         word = self.word()
-        if word not in STATUS_ITEMS:
+        if word not in STATUS_ITEMS and word not in self.vocabulary.status_items:
             raise SyntaxProblem("An unknown STATUS item")
         return word
 
@@ -350,6 +393,8 @@ class Reader:
             return self._body_item(peek=word == b"BODY.PEEK")
         if word in OLD_BODY_ITEMS:
             return OLD_BODY_ITEMS[word]
+        if word in self.vocabulary.fetch_items:
+            return self.vocabulary.fetch_items[word]
         try:
             return Item(word)
         except ValueError:

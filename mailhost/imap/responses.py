@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mailhost.imap import utf7
+from mailhost.imap import names
+from mailhost.imap.names import atom_or_string
 from mailhost.imap.values import BodyItem, Section, Text
-from mailhost.message.quoting import string
 from mailhost.store.values import SYSTEM_FLAGS, SystemFlag
 
 UNTAGGED = b"*"
@@ -68,19 +68,9 @@ def exists(number: int) -> bytes:
     return numbered(number, b"EXISTS")
 
 
-def mailbox(name: str) -> bytes:
-    """A mailbox name as it travels: modified UTF-7, quoted where an atom would not do."""
-    return atom_or_string(utf7.encode(name))
-
-
-_ATOM = frozenset(b"!#$&'+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz|~")
-
-
-def atom_or_string(text: bytes) -> bytes:
-    """astring, as an atom where it is one; NIL could be read as none."""
-    if text and text.upper() != b"NIL" and _ATOM.issuperset(text):
-        return text
-    return string(text)
+def mailbox(name: str, *, utf8: bool = False) -> bytes:
+    """A mailbox name as this client reads it."""
+    return names.written(name, utf8=utf8)
 
 
 _SYSTEM_NAMES = tuple(
@@ -151,10 +141,10 @@ def search_result(numbers: Iterable[int]) -> bytes:
     return b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers])
 
 
-def listed(kind: bytes, attributes: Sequence[str], separator: str, name: str) -> bytes:
+def listed(kind: bytes, attributes: Sequence[str], separator: str, name: str, *, utf8: bool = False) -> bytes:
     """mailbox-list = "(" [mbx-list-flags] ")" SP DQUOTE QUOTED-CHAR DQUOTE SP mailbox"""
     flags = " ".join(attributes).encode()
-    return b'* %b (%b) "%b" %b\r\n' % (kind, flags, separator.encode(), mailbox(name))
+    return b'* %b (%b) "%b" %b\r\n' % (kind, flags, separator.encode(), mailbox(name, utf8=utf8))
 
 
 def uid_set(uids: Sequence[int]) -> str:

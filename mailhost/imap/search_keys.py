@@ -191,7 +191,7 @@ class KeyReader:
             return Dated(*DATES[word], reader.date())
         if word in SIZES:
             return Sized(SIZES[word], reader.number())
-        rule = self._RULES.get(word)
+        rule = self._RULES.get(word) or reader.vocabulary.search_keys.get(word)
         if rule is None:
             raise SyntaxProblem("An unknown search key")
         return rule(self)

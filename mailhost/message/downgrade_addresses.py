@@ -16,7 +16,7 @@ LONGEST_DOMAIN = 1_000
 """Octets that are looked at for a name in DNS."""
 
 _TOKEN = re.compile(
-    rb'(?P<blank>\s++)|(?P<quoted>"(?:[^"\\]++|\\.|\\\Z)*+"?)|(?P<angle><(?:[^<>"]++|"(?:[^"\\]++|\\.)*+")*+>?)'
+    rb'(?P<blank>\s++)|(?P<quoted>"(?:[^"\\]++|\\.|\\\Z)*"?)|(?P<angle><(?:[^<>"]++|"(?:[^"\\]++|\\.)*")*>?)'
     rb"|(?P<mark>[,:;])|(?P<comment>\()|(?P<word>\[[^\]]*+\]?|[^\s\"(),:;<>\[]++|.)",
     re.DOTALL,
 )

@@ -13,7 +13,7 @@ LONGEST_SECTION = 54
 """Octets of a value on one line."""
 
 _PARAMETER = re.compile(
-    rb';\s*+([^\s;="]++)\s*+=\s*+("(?:[^"\\]++|\\.|\\\Z)*+"?|[^;]*+)',
+    rb';\s*+([^\s;="]++)\s*+=\s*+("(?:[^"\\]++|\\.|\\\Z)*"?|[^;]*+)',
     re.DOTALL,
 )
 _SECTION = re.compile(rb"(.+)\*(\d{1,4})", re.DOTALL)

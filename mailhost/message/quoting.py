@@ -20,6 +20,11 @@ def string(text: bytes) -> bytes:
 def _awkward_string(text: bytes) -> bytes:
     if len(text) > LONGEST_QUOTED or not text.isascii():
         return b"{%d}\r\n%b" % (len(text), text)
+    return quoted(text)
+
+
+def quoted(text: bytes) -> bytes:
+    """Between quotes, whatever it is; no line end may be in it."""
     return b'"%b"' % text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 

@@ -1,8 +1,9 @@
 """The base and the extensions, summed into the table of commands and the lines of CAPA; and the conversation in them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from mailhost.conversation.dialect import spoken
 from mailhost.conversation.loop import converse
 from mailhost.conversation.services import Services
 from mailhost.pop3.commands import authorization, transaction, update
@@ -22,8 +23,9 @@ class Dialect:
     capabilities: tuple[Announce, ...]
 
 
-def dialect(extensions: Iterable[Extension] = EXTENSIONS) -> Dialect:
-    chosen = tuple(extensions)
+def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[str] = ()) -> Dialect:
+    """The base and some extensions. Raises `UnknownExtension` where `without` names one that is not there."""
+    chosen = spoken(extensions, without, lambda each: each.name)
     commands = [*BASE, *(command for each in chosen for command in each.commands)]
     return Dialect(
         {command.name: command for command in commands},
@@ -31,12 +33,12 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS) -> Dialect:
     )
 
 
-def conversation(services: Services) -> Callable[[Channel], Awaitable[None]]:
+def conversation(services: Services, without: Collection[str] = ()) -> Callable[[Channel], Awaitable[None]]:
     """What talks POP3 on a channel."""
-    spoken = dialect()
+    speaks = dialect(without=without)
 
     async def talk(channel: Channel) -> None:
-        await converse(POP3Session(channel, services, spoken.commands, spoken.capabilities))
+        await converse(POP3Session(channel, services, speaks.commands, speaks.capabilities))
 
     return talk
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from mailhost.conversation.command import Command, SyntaxProblem
-from mailhost.conversation.login import DomainMissing, PlaintextForbidden
+from mailhost.conversation.login import PlaintextForbidden
 from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import Refused
@@ -27,13 +27,16 @@ REFUSALS: Mapping[type[Refused], Response] = {
     PlaintextForbidden: responses.TLS_FIRST,
     AccountDisabled: responses.ACCOUNT_DISABLED,
     LoginRefused: responses.WRONG_PASSWORD,
-    DomainMissing: responses.FULL_ADDRESS,
     LoginBusy: responses.LOGIN_BUSY,
     MaildropInUse: responses.MAILDROP_IN_USE,
     MailboxMissing: responses.NO_MAILDROP,
     NoSuchMessage: responses.NO_SUCH_MESSAGE,
     MessageDeleted: responses.MESSAGE_DELETED,
     MessageGone: responses.MESSAGE_GONE,
+}
+FAREWELLS: Mapping[str, Response] = {
+    "errors": responses.TOO_MANY_ERRORS,
+    "account": responses.ACCOUNT_CHANGED,
 }
 
 
@@ -142,8 +145,11 @@ class POP3Session(Session[Reader, Answer]):
 
     def farewell(self, cause: str) -> None:
         """A session that timed out ends without a word, and without UPDATE (RFC 1939 section 3)."""
-        if cause == "errors":
-            self.send(responses.TOO_MANY_ERRORS)
+        if cause in FAREWELLS:
+            self.send(FAREWELLS[cause])
+
+    def misdirected(self, text: str) -> None:
+        self.send(responses.err(text))
 
     async def clean_up(self) -> None:
         """However the session ended, the maildrop is free; what was marked stays unless QUIT was heard."""

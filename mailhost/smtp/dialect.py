@@ -1,7 +1,8 @@
 """All that this server speaks of SMTP: the base and its extensions, as one table."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
+from mailhost.conversation.dialect import spoken
 from mailhost.conversation.loop import converse
 from mailhost.conversation.services import Services
 from mailhost.smtp.commands.data import DATA
@@ -18,8 +19,9 @@ BASE = (HELO, EHLO, MAIL, RCPT, DATA, *SMALL)
 """RFC 5321 section 4.1.1."""
 
 
-def dialect(extensions: Sequence[Extension] = EXTENSIONS) -> Dialect:
-    """The base and some extensions."""
+def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[str] = ()) -> Dialect:
+    """The base and some extensions. Raises `UnknownExtension` where `without` names one that is not there."""
+    extensions = spoken(extensions, without, lambda each: each.keyword)
     return Dialect(
         {each.name: each for each in (*BASE, *(command for extension in extensions for command in extension.commands))},
         tuple(extension.lines for extension in extensions),
@@ -27,13 +29,13 @@ def dialect(extensions: Sequence[Extension] = EXTENSIONS) -> Dialect:
     )
 
 
-DIALECT = dialect()
-
-
-def conversation(services: Services, settings: SMTPSettings) -> Callable[[Channel], Awaitable[None]]:
+def conversation(
+    services: Services, settings: SMTPSettings, without: Collection[str] = ()
+) -> Callable[[Channel], Awaitable[None]]:
     """What talks SMTP on a channel."""
+    speaks = dialect(without=without)
 
     async def talk(channel: Channel) -> None:
-        await converse(SMTPSession(channel, services, DIALECT, settings))
+        await converse(SMTPSession(channel, services, speaks, settings))
 
     return talk

@@ -1,5 +1,7 @@
 """SMTPFactory: accepts connections, and starts an SMTP session on each."""
 
+from collections.abc import Collection
+
 from mailhost.conversation.services import Services
 from mailhost.smtp.dialect import conversation
 from mailhost.smtp.replies import TOO_MANY_CONNECTIONS
@@ -10,5 +12,7 @@ from mailhost.transport.connection import ConversationFactory, Listening
 class SMTPFactory(ConversationFactory):
     """For other hosts (port 25), and for users who submit (ports 587 and 465)."""
 
-    def __init__(self, services: Services, listening: Listening, settings: SMTPSettings) -> None:
-        super().__init__(conversation(services, settings), listening, bytes(TOO_MANY_CONNECTIONS))
+    def __init__(
+        self, services: Services, listening: Listening, settings: SMTPSettings, without: Collection[str] = ()
+    ) -> None:
+        super().__init__(conversation(services, settings, without), listening, bytes(TOO_MANY_CONNECTIONS))

@@ -22,13 +22,14 @@ Things that can be given (each line one):
     at most 2 recipients                   and the others: SMTP only
     submission                             a listener for users, who log in
     office@example.org stands for bob@example.org
+    without SIZE                           an extension that the listener does not speak
     C2 speaks pop3                         a client of another protocol than the folder's, to see what became of a message
 """
 
 import asyncio
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
@@ -136,10 +137,19 @@ class PlayedWire(MemoryWire):
 class Client:
     """The client's side of one connection."""
 
-    def __init__(self, protocol: str, here: World, tls: bool, settings: SMTPSettings | None = None) -> None:
+    def __init__(
+        self,
+        protocol: str,
+        here: World,
+        tls: bool,
+        settings: SMTPSettings | None = None,
+        without: Collection[str] = (),
+    ) -> None:
         self.wire = PlayedWire(tls)
         more = (settings or SMTPSettings(),) if protocol == "smtp" else ()
-        talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(here.services, *more)
+        talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(
+            here.services, *more, without=without
+        )
         self.task = asyncio.create_task(talk(self.wire.channel))
 
     async def say(self, data: bytes, way: Way = Way.LINES) -> None:
@@ -203,6 +213,7 @@ class _Given:
         self.contents: list[tuple[str, str]] = []
         self.aliases: list[tuple[str, str]] = []
         self.speaks: dict[str, str] = {}
+        self.without: list[str] = []
         for each in transcript.givens:
             self._read(each)
 
@@ -218,6 +229,8 @@ class _Given:
             self.smtp = replace(self.smtp, message_octets=int(found[1]))
         elif found := re.fullmatch(r"at most (\d+) recipients", text):
             self.smtp = replace(self.smtp, most_recipients=int(found[1]))
+        elif found := re.fullmatch(r"without (\S+)", text):
+            self.without.append(found[1])
         elif text == "submission":
             self.smtp = replace(self.smtp, submission=True)
         elif found := re.fullmatch(r"(\S+@\S+) stands for (\S+@\S+)", text):
@@ -273,7 +286,8 @@ class _Performance:
 
     async def _enter(self, name: str) -> Client:
         protocol = self.given.speaks.get(name, self.given.protocol)
-        client = Client(protocol, self.here, self.given.tls, self.given.smtp)
+        without = self.given.without if protocol == self.given.protocol else ()
+        client = Client(protocol, self.here, self.given.tls, self.given.smtp, without)
         if self.given.logged_in:
             user = self.given.users.get(name, "alice")
             await client.heard()

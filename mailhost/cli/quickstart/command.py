@@ -38,7 +38,7 @@ def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: bool
         planned.write()  # only now: settings that stop the start would stop every later one too
         show({"ports": served["ports"], **facts})
 
-    return serve(planned.config, wire=wire, ready=ready)
+    return serve(planned.config, source="scripts/run", wire=wire, ready=ready)
 
 
 def prepare(data: Path, planned: settings.Settings) -> dict[str, Any]:

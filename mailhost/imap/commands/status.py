@@ -48,7 +48,7 @@ async def run(session: IMAPSession, request: Ask) -> Status:
 
 async def _value(session: IMAPSession, found: Mailbox, item: bytes) -> int:
     if item != RECENT:
-        return ITEMS[item](found)
+        return (ITEMS.get(item) or session.dialect.status_items[item])(found)
     if found.recent_uid == found.uid_next:
         return 0
     return await session.read_store(mailboxes.count_recent, MailboxKey(found.account, found.id), found.recent_uid)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.conversation.command import SyntaxProblem
-from mailhost.imap import responses
+from mailhost.imap import names, responses
 from mailhost.imap.commands import append, copy, fetch, login, search, select, status, store
 from mailhost.imap.commands import list as mailbox_list
 from mailhost.imap.grammar import Reader, head, tag_of
@@ -75,7 +75,7 @@ def test_literals_are_read_in_their_places(one: bytes, other: bytes) -> None:
 
 @given(STRINGS)
 def test_what_responses_write_the_grammar_reads(text: bytes) -> None:
-    written = responses.atom_or_string(text.translate(None, b"\r\n"))
+    written = names.atom_or_string(text.translate(None, b"\r\n"))
     literal = written.partition(b"\r\n")
     reader = Reader(literal[0], {0: literal[2]})
     assert reader.astring() == text.translate(None, b"\r\n")
