@@ -165,6 +165,8 @@ def test_decoded_from_and_subject_are_those_of_the_original() -> None:
         "; é=é" * 40_000,
         ";a*0=é" * 30_000,
         "for é " * 30_000,
+        '<"é\\' * 40_000,
+        '<é"\\"' * 40_000,
     ],
     ids=lambda value: value[:5],
 )
