@@ -7,7 +7,7 @@
 
 In a line `...` is any text, and alone it is any number of lines. `<name>` keeps what stands there, and means the same from
 then on. The protocol is the folder's name: `mailhost.<protocol>.dialect.conversation(services)` gives what talks on a channel.
-Sent, `<128 x a>` is so many letters.
+Sent, `<128 x a>` is so many letters, and `<2 lines>` the number of octets in the next two lines that are sent.
 
 Things that can be given (each line one):
     INBOX with 3 messages                  sample messages; `Archive with 1 message`; a mailbox is made if it is missing
@@ -18,7 +18,7 @@ Things that can be given (each line one):
     no TLS                                 the connection begins in clear
     passwords in clear allowed
     messages of at most 1000 octets
-    at most 2 recipients                   and the others: SMTP only
+    at most 2 recipients                   and the others: SMTP only; hops, transactions and commands likewise
     submission                             a listener for users, who log in
     office@example.org stands for bob@example.org
     without SIZE                           an extension that the listener does not speak
@@ -222,8 +222,8 @@ class _Given:
         elif found := re.fullmatch(r"messages of at most (\d+) octets", text):
             self.limits = Limits(message_octets=int(found[1]))
             self.smtp = replace(self.smtp, message_octets=int(found[1]))
-        elif found := re.fullmatch(r"at most (\d+) recipients", text):
-            self.smtp = replace(self.smtp, most_recipients=int(found[1]))
+        elif found := re.fullmatch(r"at most (\d+) (recipients|hops|transactions|commands)", text):
+            self.smtp = replace(self.smtp, **{f"most_{found[2]}": int(found[1])})
         elif found := re.fullmatch(r"without (\S+)", text):
             self.without.append(found[1])
         elif text == "submission":
@@ -319,10 +319,20 @@ class _Performance:
         for sent, run in groupby(sorted(turn, key=lambda line: not line.sent), key=lambda line: line.sent):
             if sent:
                 self._expect_nothing_more(name, client)
-                text = "".join(self._filled(line.text) + "\r\n" for line in run)
-                await client.say(text.encode(), self.way)
+                await client.say(self._octets([self._filled(line.text) for line in run]), self.way)
             else:
                 await self._expect(client, list(run))
+
+    @staticmethod
+    def _octets(texts: list[str]) -> bytes:
+        lines = [text.encode() + b"\r\n" for text in texts]
+        for at, line in enumerate(lines):
+            lines[at] = re.sub(
+                rb"<(\d+) lines?>",
+                lambda found: b"%d" % sum(map(len, lines[at + 1 : at + 1 + int(found[1])])),  # noqa: B023 - called at once
+                line,
+            )
+        return b"".join(lines)
 
     def _filled(self, text: str) -> str:
         text = re.sub(r"<(\d+) x (.)>", lambda found: int(found[1]) * found[2], text)

@@ -20,7 +20,7 @@ class Auth:
 
 
 def parse(reader: Reader) -> Auth:
-    """AUTH SP sasl-mech [SP initial-response] (RFC 4954 section 4)"""
+    """Auth = "AUTH" SP sasl-mech [SP initial-response] CRLF"""
     mechanism = reader.word().decode("ascii", "replace")
     initial = reader.optional_word()
     reader.end()

@@ -1,0 +1,108 @@
+"""Who a message says it is from: a login sends only as addresses of its own (RFC 6409 section 6.1), envelope and header alike."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mailhost.database.database import Database
+from mailhost.database.transaction import Transaction
+from mailhost.message.address import Address, header_addresses
+from mailhost.message.address_list import address_list
+from mailhost.message.headers import fields
+from mailhost.message.lexical import QUOTED_STRING, unfold, without_comments
+from mailhost.users import addresses
+from mailhost.users.values import Local, Login
+
+MOST_AUTHORS = 100
+"""In one field: each is looked up."""
+_BEHIND_ANGLE = re.compile(rb">\s*+[^\s,;]")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field that names who wrote or sent, by its addresses."""
+
+    addresses: tuple[Address, ...] = ()
+    problem: str = ""
+    """Why it cannot be told who that is."""
+
+    @classmethod
+    def of(cls, name: str, raw: bytes) -> "Field":
+        value = unfold(raw.partition(b":")[2])
+        listed = address_list(value, MOST_AUTHORS + 1)
+        found = tuple(header_addresses(value, MOST_AUTHORS + 1))
+        if any(each.host is None for each in listed):
+            return cls(problem=f"a group in {name}")
+        if len(found) > MOST_AUTHORS:
+            return cls(problem=f"{name} has more than {MOST_AUTHORS} addresses")
+        if not found or len(found) != len(listed) or _BEHIND_ANGLE.search(_bare(value)):
+            return cls(problem=f"{name} cannot be read as addresses")
+        return cls(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Authors:
+    """What the header says of who wrote and who sent (RFC 5322 section 3.6.2). Of fields for resending the newest count."""
+
+    author: tuple[Field, ...] = ()
+    sender: tuple[Field, ...] = ()
+    resent_from: tuple[Field, ...] = ()
+    resent_sender: tuple[Field, ...] = ()
+
+    @classmethod
+    def of(cls, header: bytes) -> "Authors":
+        found: dict[str, list[Field]] = {"From": [], "Sender": [], "Resent-From": [], "Resent-Sender": []}
+        names = {name.lower().encode(): name for name in found}
+        for written, raw in fields(header):
+            name = names.get(written.lower())
+            if name is not None and len(found[name]) < 2:  # a second one is enough to refuse it
+                found[name].append(Field.of(name, raw))
+        return cls(*map(tuple, found.values()))
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it whoever has logged in; nothing where nothing is."""
+        if not self.author:
+            return "the message has no From field"
+        if len(self.author) > 1:
+            return "several From fields"
+        if len(self.sender) > 1:
+            return "several Sender fields"
+        if problem := next((each.problem for each in self._fields if each.problem), ""):
+            return problem
+        if any(len(each.addresses) > 1 for each in (*self.sender, *self.resent_sender[:1])):
+            return "several addresses in Sender"
+        if len(self.author[0].addresses) > 1 and not self.sender:
+            return "From has several addresses, and there is no Sender"
+        return ""
+
+    @property
+    def _fields(self) -> tuple[Field, ...]:
+        return (*self.author, *self.sender, *self.resent_from[:1], *self.resent_sender[:1])
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Each that the login must own, once."""
+        return list(dict.fromkeys(address for each in self._fields for address in each.addresses))
+
+
+async def foreign_author(database: Database, login: Login, authors: Authors) -> str:
+    """Why a message is not this login's own to send; nothing where it is."""
+    if authors.problem:
+        return f"Not sent: {authors.problem}"
+    foreign = await database.read(first_foreign, login, authors.addresses)
+    return f"Not sent: {foreign} in the header is not one of this login's own addresses" if foreign else ""
+
+
+def first_foreign(tx: Transaction, login: Login, written: Collection[Address]) -> Address | None:
+    """The first address that does not lead to the login's account, be it by its name, a tag, or an alias."""
+    for each in written:
+        targets = addresses.destination(tx, each.local, each.domain).targets
+        if not any(isinstance(target, Local) and target.account == login.account for target in targets):
+            return each
+    return None
+
+
+def _bare(value: bytes) -> bytes:
+    """Without quoted strings and comments, in which anything may stand."""
+    return without_comments(QUOTED_STRING.sub(b" ", value)) if b'"' in value or b"(" in value else value
