@@ -223,7 +223,8 @@ class _Given:
             self.limits = Limits(message_octets=int(found[1]))
             self.smtp = replace(self.smtp, message_octets=int(found[1]))
         elif found := re.fullmatch(r"at most (\d+) (recipients|hops|transactions|commands)", text):
-            self.smtp = replace(self.smtp, **{f"most_{found[2]}": int(found[1])})
+            bound: dict[str, Any] = {f"most_{found[2]}": int(found[1])}
+            self.smtp = replace(self.smtp, **bound)
         elif found := re.fullmatch(r"without (\S+)", text):
             self.without.append(found[1])
         elif text == "submission":
