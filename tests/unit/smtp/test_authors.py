@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.message.address import Address
-from mailhost.smtp.authors import MOST_AUTHORS, Authors
+from mailhost.smtp.authors import LONGEST_FIELD, MOST_AUTHORS, Authors
 
 ALICE = Address("alice", "example.org")
 BOB = Address("bob", "example.org")
@@ -106,13 +106,15 @@ def test_of_those_who_resent_only_the_newest_counts() -> None:
 @pytest.mark.parametrize("piece", ["alice@example.org, ", "a b ", "((", '"', "<", "us:", "> "])
 def test_a_field_of_a_megabyte_is_refused_in_no_time(piece: str) -> None:
     raw = b"From: alice@example.org, " + piece.encode() * ((1 << 20) // len(piece)) + b"\r\n\r\n"
+    assert "longer" in Authors.of(raw).problem
     begun = time.process_time()
-    assert Authors.of(raw).problem
-    assert time.process_time() - begun < 1
+    assert Authors.of(raw[: LONGEST_FIELD - 10] + b"\r\n\r\n").problem
+    assert time.process_time() - begun < 0.02
 
 
 def test_the_number_of_authors_has_a_bound() -> None:
     written = [f"a{number}@example.org" for number in range(MOST_AUTHORS + 1)]
+    assert len(", ".join(written)) < LONGEST_FIELD
     sender = "Sender: a0@example.org"
     assert Authors.of(header(f"From: {', '.join(written[:-1])}", sender)).problem == ""
     assert "more than" in Authors.of(header(f"From: {', '.join(written)}", sender)).problem
