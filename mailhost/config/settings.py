@@ -74,6 +74,9 @@ class TLS(Section, frozen=True):
     """The certificate and its chain, PEM, the server's own first. A relative path counts from server.data."""
     key: Path = Path("tls/server.key")
     """The certificate's private key, PEM, without a passphrase, readable by the server alone. A relative path counts from server.data."""
+    hello_timeout: Wait = seconds(10)
+    """How long a client may take to begin TLS on a port that speaks it from the first octet. One that stays silent waits for
+    a greeting in clear: it is told its mistake, and the log names the cure."""
 
 
 class Listener(Section, frozen=True):

@@ -89,7 +89,12 @@ REFUSALS: Mapping[type[Refused], Reply] = {
     LoginBusy: replies.LOGIN_BUSY,
 }
 HELLOS = frozenset({"HELO", "EHLO"})
-FAREWELLS = {"timeout": replies.TOO_SLOW, "errors": replies.TOO_MANY_ERRORS, "shutdown": replies.SHUTTING_DOWN}
+FAREWELLS = {
+    "timeout": replies.TOO_SLOW,
+    "errors": replies.TOO_MANY_ERRORS,
+    "shutdown": replies.SHUTTING_DOWN,
+    "account": replies.ACCOUNT_CHANGED,
+}
 STATE_REFUSALS: Mapping[State, Reply] = {
     State.CONNECTED: replies.HELLO_FIRST,
     State.READY: replies.MAIL_FIRST,
@@ -266,6 +271,9 @@ class SMTPSession(Session[Reader, Reply]):
 
     def farewell(self, cause: str) -> None:
         self.say(FAREWELLS[cause])
+
+    def misdirected(self, text: str) -> None:
+        self.write(bytes(replies.reply(421, "4.7.0", text)))
 
 
 SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
