@@ -273,7 +273,7 @@ class SMTPSession(Session[Reader, Reply]):
         self.say(FAREWELLS[cause])
 
     def misdirected(self, text: str) -> None:
-        self.write(bytes(replies.reply(421, "4.7.0", text)))
+        self.say(replies.reply(421, "4.7.0", text))
 
 
 SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
