@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.journeys.administrator import add
+from tests.journeys.administrator import add, make_group
+from tests.journeys.contents import TEAM
 from tests.journeys.readers import Person
 from tests.service import Server, server, serving
 
@@ -17,7 +18,9 @@ PEOPLE = 150
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with many accounts, whose mailboxes nobody has used yet."""
     with serving(tmp_path_factory.mktemp("office") / "data") as one:
-        add(one, *(person(number) for number in range(PEOPLE)))
+        members = [person(number) for number in range(PEOPLE)]
+        add(one, *members)
+        make_group(one, TEAM, *members)
         yield one
 
 

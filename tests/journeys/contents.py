@@ -5,6 +5,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+TEAM = "team@example.org"
+"""Who wrote them all: an alias of everybody in the office, so that each may send them (RFC 6409 section 6.1)."""
 LARGE_OCTETS = 20 << 20
 OUR_FIELDS = (b"Return-Path", b"Delivered-To", b"Received")
 """What stands before every message that we deliver (RFC 5321 section 4.4, RFC 9228)."""
@@ -15,7 +17,7 @@ _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 def header(subject: str, *more: str, name: str = "", author: str = "Alice", charset: str = "ascii") -> bytes:
     """A complete one: submission finds nothing to add. `name` is what a test calls it, where that isn't its subject."""
     lines = [
-        f"From: {author} <alice@example.org>",
+        f"From: {author} <{TEAM}>",
         "To: Bob <bob@example.org>",
         f"Subject: {subject}",
         "Date: Sat, 21 Nov 2026 10:00:00 +0800",

@@ -18,6 +18,8 @@ from tests.service import END_SECONDS, Server
 
 LOST = (OSError, EOFError, smtplib.SMTPException, poplib.error_proto, imaplib.IMAP4.abort)
 """What clients raise when their server is gone, or says goodbye; while it lives it is a fault."""
+WRITER = "keeper0@example.org"
+"""The one who submits, and may do so as nobody else; the others are hosts, and bring whose mail they like."""
 SMALL, LARGE = (100, 8_000), (70_000, 200_000)
 """Octets: rows of the database, and files."""
 ONE_IN_LARGE = 8
@@ -27,7 +29,7 @@ def message(name: str) -> bytes:
     """The content that belongs to a name: `writer-number-size` says all of it, so that it can be compared whole."""
     size = int(name.rpartition("-")[2])
     line = b"." + hashlib.sha256(name.encode()).hexdigest().encode() + b"\r\n"
-    head = f"From: load@client.example\r\nSubject: {name}\r\nDate: Sat, 21 Nov 2026 10:00:00 +0800\r\n"
+    head = f"From: {WRITER}\r\nSubject: {name}\r\nDate: Sat, 21 Nov 2026 10:00:00 +0800\r\n"
     head += f"Message-ID: <{name}@client.example>\r\n\r\n"
     return head.encode() + line * (size // len(line)) + b"end\r\n"
 
@@ -186,6 +188,7 @@ class SubmittingSender(Sender):
     def __init__(self, scene: Scene, name: str, seed: int, keepers: Sequence[Person], others: Sequence[Person]) -> None:
         super().__init__(scene, name, seed, keepers, others)
         self._user = keepers[0]
+        assert self._user.address == WRITER
         self.address = self._user.address  # it may send as no other
 
     @contextmanager

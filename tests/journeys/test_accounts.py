@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.administrator import add, mailhost
-from tests.journeys.contents import CONTENTS, delivered
+from tests.journeys.administrator import add, mailhost, make_group
+from tests.journeys.contents import CONTENTS, TEAM, delivered
 from tests.journeys.readers import Person, by_imap, imap, pop3
 from tests.journeys.writers import submissions
 from tests.service import END_SECONDS, Server, serving
@@ -26,6 +26,7 @@ def test_an_account_is_there_at_once_even_for_who_was_just_refused(tmp_path: Pat
         add(server, carol)
         assert asked_for(client, carol)[0] == 250
         assert client.data(CONTENTS["text"])[0] == 250
+        make_group(server, TEAM, carol)
         with submissions(server, carol) as hers:
             hers.sendmail(carol.address, [carol.address], CONTENTS["dots"])
         with pop3(server, carol) as drop:

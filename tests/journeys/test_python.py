@@ -46,7 +46,7 @@ def test_they_answer_each_other(office: Server, alice: Person, bob: Person) -> N
 
 def test_submission_adds_what_is_missing_and_nothing_else(office: Server, alice: Person, bob: Person) -> None:
     """RFC 6409 sections 8.2 and 8.3. Bcc is for nobody's eyes but the sender's."""
-    content = b"From: a@example.org\r\nBcc: secret@example.org\r\nSubject: bare\r\n\r\nText\r\n"
+    content = b"From: " + alice.address.encode() + b"\r\nBcc: secret@example.org\r\nSubject: bare\r\n\r\nText\r\n"
     with submissions(office, alice) as client:
         client.sendmail(alice.address, [bob.address], content)
     (served,) = by_imap(office, bob)
