@@ -38,7 +38,12 @@ class Incoming:
         self.refusal: Reply | None = None
         """Why it cannot be kept; what still comes of it is thrown away."""
         self._arrival: Arrival | None = Arrival(
-            session.services.blobs, self._filter, session.settings.scan, session.settings.header_octets
+            session.services.blobs,
+            self._filter,
+            session.settings.scan,
+            session.settings.header_octets,
+            smtputf8=session.envelope.smtputf8,
+            binary=session.envelope.is_binary,
         )
 
     async def read(self, most: int = PIECE) -> bytes:
