@@ -2,6 +2,7 @@
 
 import pytest
 
+from mailhost.imap import utf7
 from tests.hostile.talk import imap, pop3, submitted
 from tests.service import Server
 
@@ -43,6 +44,9 @@ BELOW_THE_LIMIT = {
     "60,000 backslashes": b'SELECT "' + b"\\" * 60_000,
     "an ampersand of 60,000": b"SELECT &" + b"A" * 60_000 + b"-",
     "30,000 ampersands": b"SELECT " + b"&-" * 30_000,
+    "a name of 20,000 accents": b"CREATE " + utf7.encode("a" + "\u0301\u0327" * 10_000),
+    "a pattern of 20,000 accents": b'LIST "" ' + utf7.encode("a" + "\u0301\u0327" * 10_000),
+    "STATUS of 20,000 accents": b"STATUS " + utf7.encode("a" + "\u0301\u0327" * 10_000) + b" (MESSAGES)",
     "60,000 stars": b'LIST "" ' + b"*" * 60_000,
     "a pattern of 30,000": b'LIST "" ' + b"%a" * 30_000,
     "60,000 digits": b"FETCH " + b"9" * 60_000 + b" FLAGS",
