@@ -18,7 +18,6 @@ from mailhost.users import accounts
 from tests.engines import Place
 from tests.store.building import ADD, NOW, SEEN, account_with, add_mailbox, check, fill, key_of, new
 
-
 INVISIBLE = ["a\u202eb", "\u2066a", "a\u200eb", "a\u200bb", "\ufeffa", "a\u00adb", "\U000e0041", "a\x85", "\x7f"]
 """What turns the text round, or is not seen at all."""
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhost.imap import searching
 from mailhost.imap.search_text import PIECE, _pieces, field_texts, folded, is_text, part_text
 from mailhost.imap.searching import sent_day
 from mailhost.message.charsets import decoded
@@ -88,3 +89,10 @@ def test_no_piece_of_a_text_is_long_nor_grows_much(text: str) -> None:
     assert max(map(len, _pieces(text))) <= 2 * PIECE
     assert "".join(_pieces(text)) == text
     assert len(folded(text)) <= 4 * len(text)
+
+
+@given(st.text("ab", max_size=60), st.text("ab", max_size=6), st.integers(1, 10))
+def test_a_text_is_found_over_every_border_of_two_stretches(text: str, looked_for: str, stretch: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "STRETCH", stretch)
+        assert searching._contains(text, looked_for) == (looked_for in text)

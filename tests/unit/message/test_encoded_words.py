@@ -69,10 +69,10 @@ def test_any_octets_in_any_charset_are_text(octets: bytes, charset: str) -> None
 
 def test_a_name_that_nobody_knows_is_not_kept() -> None:
     """Python remembers each charset that it has looked for in vain; a stranger may think of millions."""
-    kept = len(encodings._cache)  # type: ignore[attr-defined]  # it has no public face
+    kept = len(encodings._cache)
     for number in range(100):
         decoded(b"x", f"nobody-knows-{number}")
-    assert len(encodings._cache) == kept  # type: ignore[attr-defined]
+    assert len(encodings._cache) == kept
 
 
 def test_words_without_an_end_are_read_once() -> None:
