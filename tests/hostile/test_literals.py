@@ -24,10 +24,40 @@ NONE = [
     b"{" + b"9" * 30_000 + b"+}",
     b"{1",
 ]
-COMMANDS = (
-    "CAPABILITY NOOP LOGOUT STARTTLS AUTHENTICATE LOGIN SELECT EXAMINE CREATE DELETE RENAME SUBSCRIBE UNSUBSCRIBE LIST LSUB "
-    "STATUS APPEND CHECK CLOSE EXPUNGE SEARCH FETCH STORE COPY UID IDLE MOVE ID ENABLE NAMESPACE UNSELECT XYZZY"
-).split()
+COMMANDS = [
+    "CAPABILITY",
+    "NOOP",
+    "LOGOUT",
+    "STARTTLS",
+    "AUTHENTICATE",
+    "LOGIN",
+    "SELECT",
+    "EXAMINE",
+    "CREATE",
+    "DELETE",
+    "RENAME",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "LIST",
+    "LSUB",
+    "STATUS",
+    "APPEND",
+    "CHECK",
+    "CLOSE",
+    "EXPUNGE",
+    "SEARCH",
+    "FETCH",
+    "STORE",
+    "COPY",
+    "UID",
+    "IDLE",
+    "MOVE",
+    "ID",
+    "ENABLE",
+    "NAMESPACE",
+    "UNSELECT",
+    "XYZZY",
+]
 
 
 @pytest.mark.parametrize("login", [False, True], ids=["before login", "after"])

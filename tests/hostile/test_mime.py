@@ -63,6 +63,7 @@ def test_a_bomb_is_fetched_searched_and_shown_while_others_are_served(victim: Se
             said = client.whole(b"f FETCH * %b\r\n" % item)
             assert said.rpartition(b"\n")[2].startswith(b"f OK"), item
             assert len(said) < 3 * len(content) + 10_000
+        assert client.tagged(b"k SEARCH *" + b" NOT SUBJECT zyx NOT BODY zyx" * 20 + b"\r\n").startswith(b"k OK")
         for key in (b"SUBJECT", b"FROM", b"TO", b"TEXT", b"BODY", b"HEADER References"):
             assert client.tagged(b"g SEARCH * %b zyx\r\n" % key).startswith(b"g OK"), key
     with pop3(victim) as client:

@@ -1,7 +1,5 @@
 """Mailbox names: paths, spellings, letters that look like others, octets that are cut; and what is not one's own."""
 
-import os
-
 import pytest
 
 from mailhost.imap import utf7
@@ -46,7 +44,7 @@ def names(client: Client) -> list[bytes]:
 
 def folders(server: Server) -> set[str]:
     """All there is in the data folder and beside it, but for blobs and the database's own files."""
-    found = (os.path.join(at, name) for at, below, files in os.walk(server.data.parent) for name in (*below, *files))
+    found = map(str, server.data.parent.rglob("*"))
     return {path for path in found if "/blobs/" not in path and "mailhost.db" not in path}
 
 
