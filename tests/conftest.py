@@ -14,6 +14,8 @@ from tests.postgresql import Absent, Cluster
 
 REQUIRE_ALL = os.environ.get("MAILHOST_TEST_REQUIRE") == "all"
 """Whether a test that would be skipped fails."""
+PACKAGES = {"mbsync": "isync", "getmail": "getmail6", "offlineimap": "offlineimap3"}
+"""Debian's name for a program's package, where it is another."""
 TEST_SECONDS = 120
 """How long a coroutine test may take before it counts as hung."""
 
@@ -44,7 +46,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("client"):
         missing = [program for program in mark.args if shutil.which(program) is None]
         if missing:
-            pytest.skip(f"not installed here: {', '.join(missing)}")
+            packages = " ".join(PACKAGES.get(program, program) for program in missing)
+            pytest.skip(f"not installed here: {', '.join(missing)} (Debian: apt install {packages})")
 
 
 @pytest.hookimpl(wrapper=True)

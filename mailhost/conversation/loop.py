@@ -8,7 +8,7 @@ from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import CommitFailed, Refused
 from mailhost.events.event import CLIENT_MISTAKE, CONNECTION_CLOSE, CONNECTION_OPEN, FAULT
-from mailhost.transport.channel import ChannelError, EndOfInput, ShuttingDown, TimedOut
+from mailhost.transport.channel import ChannelError, Dismissed, EndOfInput, TimedOut
 from mailhost.transport.mistakes import ClientMistake
 
 R = TypeVar("R")
@@ -47,8 +47,8 @@ async def converse(session: Session[Any, Any]) -> None:
     except (TimedOut, TimeoutError):
         cause = "timeout"
         session.farewell(cause)
-    except ShuttingDown:
-        cause = "shutdown"
+    except Dismissed as dismissed:
+        cause = dismissed.cause
         session.farewell(cause)
     except asyncio.CancelledError:
         cause = "reset"
@@ -102,7 +102,7 @@ async def _answer(session: Session[R, A]) -> A:
 
 async def _read(session: Session[R, A]) -> Request[R]:
     if session.channel.ending:  # what the client has sent ahead is not read any more
-        raise ShuttingDown
+        raise Dismissed(session.channel.ending)
     session.channel.at_rest = True
     try:
         return await session.read()

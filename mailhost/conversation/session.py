@@ -85,7 +85,7 @@ class Session(ABC, Generic[R, A]):
 
     @abstractmethod
     def farewell(self, cause: str) -> None:
-        """The last words when the server ends the conversation: `cause` is "timeout", "errors" or "shutdown"."""
+        """The last words when the server ends the conversation: `cause` is "timeout", "errors", "shutdown" or "account"."""
 
     @abstractmethod
     def misdirected(self, text: str) -> None:

@@ -91,6 +91,7 @@ FAREWELLS: Mapping[str, Status] = {
     "timeout": bye("Silent for too long", UNAVAILABLE),
     "errors": bye("Too many mistakes"),
     "shutdown": bye("The server is going down", UNAVAILABLE),
+    "account": bye("Your account was changed, log in again"),
 }
 
 TOO_MANY_CONNECTIONS = bye("Too many connections", UNAVAILABLE).line()
@@ -432,6 +433,8 @@ class IMAPSession(Session[Reader, Status]):
         return bad(str(problem))
 
     def refused(self, refusal: Refused) -> Status:
+        if isinstance(refusal, LoginRefused) and self.ended:
+            self.write(bye("Too many failed logins").line())
         return next(REFUSALS[each] for each in type(refusal).__mro__ if each in REFUSALS)
 
     def unavailable(self) -> Status:

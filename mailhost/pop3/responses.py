@@ -62,6 +62,7 @@ FAULT = err("A fault in the server, not in your command", SYS_TEMP)
 UNAVAILABLE = err("Not now: try again later", SYS_TEMP)
 LINE_TOO_LONG = "the line is too long"
 TOO_MANY_ERRORS = err("Too many commands that are not understood")
+ACCOUNT_CHANGED = err("Your account was changed: log in again", AUTH)
 TOO_MANY_CONNECTIONS = err("Too many connections", SYS_TEMP)
 USER_FIRST = err("Send USER first")
 TLS_FIRST = err("No password without TLS: STLS comes first", AUTH)

@@ -33,6 +33,10 @@ REFUSALS: Mapping[type[Refused], Response] = {
     MessageDeleted: responses.MESSAGE_DELETED,
     MessageGone: responses.MESSAGE_GONE,
 }
+FAREWELLS: Mapping[str, Response] = {
+    "errors": responses.TOO_MANY_ERRORS,
+    "account": responses.ACCOUNT_CHANGED,
+}
 
 
 class State(enum.Enum):
@@ -138,8 +142,8 @@ class POP3Session(Session[Reader, Answer]):
 
     def farewell(self, cause: str) -> None:
         """A session that timed out ends without a word, and without UPDATE (RFC 1939 section 3)."""
-        if cause == "errors":
-            self.send(responses.TOO_MANY_ERRORS)
+        if cause in FAREWELLS:
+            self.send(FAREWELLS[cause])
 
     def misdirected(self, text: str) -> None:
         self.send(responses.err(text))

@@ -41,6 +41,7 @@ TLS_READY = reply(220, "2.0.0", "Ready to start TLS")
 GO_AHEAD = reply(354, "", "End data with <CR><LF>.<CR><LF>")
 
 SHUTTING_DOWN = reply(421, "4.3.2", "Shutting down, please come again")
+ACCOUNT_CHANGED = reply(421, "4.7.0", "The account of this login was changed, please log in again")
 TOO_SLOW = reply(421, "4.4.2", "Timeout, closing the connection")
 TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors, closing the connection")
 TOO_MANY_CONNECTIONS = reply(421, "4.7.0", "Too many connections, please come again")

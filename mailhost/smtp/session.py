@@ -76,7 +76,12 @@ REFUSALS: Mapping[type[Refused], Reply] = {
     LoginBusy: replies.LOGIN_BUSY,
 }
 HELLOS = frozenset({"HELO", "EHLO"})
-FAREWELLS = {"timeout": replies.TOO_SLOW, "errors": replies.TOO_MANY_ERRORS, "shutdown": replies.SHUTTING_DOWN}
+FAREWELLS = {
+    "timeout": replies.TOO_SLOW,
+    "errors": replies.TOO_MANY_ERRORS,
+    "shutdown": replies.SHUTTING_DOWN,
+    "account": replies.ACCOUNT_CHANGED,
+}
 STATE_REFUSALS: Mapping[State, Reply] = {
     State.CONNECTED: replies.HELLO_FIRST,
     State.READY: replies.MAIL_FIRST,

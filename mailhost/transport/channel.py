@@ -31,8 +31,13 @@ class TimedOut(ChannelError):
     """The peer was silent, or did not read, beyond its deadline."""
 
 
-class ShuttingDown(ChannelError):
-    """The server ends, and the peer was asking for nothing."""
+class Dismissed(ChannelError):
+    """The server ends the conversation, and the peer was asking for nothing."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        """What `Session.farewell` takes: "shutdown" or "account"."""
 
 
 class LineTooLong(ChannelError):
@@ -108,7 +113,8 @@ class Channel:
         self.closed = False
         self.at_rest = False
         """Whether the session waits for a command: it can be ended without loss."""
-        self.ending = False
+        self.ending = ""
+        """Why the conversation is to end, once it is."""
         self.first_octets: Callable[[bytes], ChannelError | None] | None = None
         """Looks at the first two octets of the peer; what it finds wrong ends the conversation, and they are no command."""
         self._mistake: ChannelError | None = None
@@ -233,11 +239,11 @@ class Channel:
             self._stop_timer()
             self._wire.abort()
 
-    def end(self) -> None:
-        """The server ends: at once for a session at rest, else when it asks for its next command (`ShuttingDown`)."""
-        self.ending = True
+    def end(self, cause: str = "shutdown") -> None:
+        """The conversation ends: at once for a session at rest, else when it asks for its next command (`Dismissed`)."""
+        self.ending = cause
         if self.at_rest and self._arrived is not None and not self._arrived.done():
-            self._arrived.set_exception(ShuttingDown())
+            self._arrived.set_exception(Dismissed(cause))
 
     # What the transport tells.
 
@@ -285,7 +291,7 @@ class Channel:
         if self._ended:
             raise EndOfInput
         if self.ending and self.at_rest:
-            raise ShuttingDown
+            raise Dismissed(self.ending)
         if self._paused:
             self._paused = False
             self._wire.resume()

@@ -10,7 +10,7 @@ import pytest
 from tests.journeys.administrator import add, mailhost
 from tests.journeys.contents import CONTENTS, delivered
 from tests.journeys.readers import Person, by_imap, imap, pop3
-from tests.journeys.test_python import submissions
+from tests.journeys.writers import submissions
 from tests.service import END_SECONDS, Server, serving
 
 pytestmark = pytest.mark.service

@@ -15,7 +15,7 @@ import pytest
 
 from tests.journeys.contents import CONTENTS, delivered
 from tests.journeys.readers import Person, by_imap
-from tests.journeys.test_python import submission
+from tests.journeys.writers import submission
 from tests.service import END_SECONDS, Server
 
 pytestmark = [pytest.mark.service, pytest.mark.client("mutt")]
