@@ -3,7 +3,6 @@
 from contextlib import suppress
 
 from hypothesis import example, given
-from hypothesis import strategies as st
 
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.message.address import AddressProblem, header_addresses, parse_address
