@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from mailhost.message import encoded_words
+from mailhost.message import word_reader
 from mailhost.message.charsets import decoded
 from mailhost.message.headers import field_value, fields
 from mailhost.message.lexical import unfold
@@ -55,7 +55,7 @@ def header_text(block: bytes) -> str:
 def _field_text(raw: bytes) -> str:
     value = unfold(raw[raw.index(b":") + 1 :][:LONGEST_FIELD])
     text = decoded(value, "utf-8")
-    return encoded_words.decode(text) if "=?" in text else text
+    return word_reader.decode(text) if "=?" in text else text
 
 
 def is_text(header: bytes) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailhost.imap.search_text import field_texts, folded, header_text, part_text
-from mailhost.message import encoded_words, media
+from mailhost.message import media, word_reader
 from mailhost.message.structure import scan
 from tests.fuzz.soup import BOTH_FORMS, grows_linearly, soups
 
@@ -40,7 +40,7 @@ def test_any_message_is_taken_apart_and_has_text(form: str, content: bytes) -> N
 @BOTH_FORMS
 @given(text=SOUPS.map(lambda octets: octets.decode("latin-1")) | st.text(max_size=60))
 def test_any_field_is_text(form: str, text: str) -> None:
-    assert len(folded(encoded_words.decode(text))) <= 4 * 3 * len(text.encode())  # NFKC, then case
+    assert len(folded(word_reader.decode(text))) <= 4 * 3 * len(text.encode())  # NFKC, then case
 
 
 @BOTH_FORMS

@@ -12,6 +12,7 @@ Sent, `<128 x a>` is so many letters.
 Things that can be given (each line one):
     INBOX with 3 messages                  sample messages; `Archive with 1 message`; a mailbox is made if it is missing
     INBOX with this message:               followed by lines that begin with "| "; "flagged \\Seen" may stand before the colon
+    INBOX with this message, sent with SMTPUTF8:      or BINARYMIME: it has a surrogate where it needs one
     Archive, empty                         and `, selected by C2` after either
     bob is C2                              who logs in there
     nobody logged in                       IMAP only: elsewhere clients begin with the greeting anyway
@@ -37,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from mailhost.conversation.services import Limits
+from mailhost.message.form import Form
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.values import SYSTEM_FLAGS
 from mailhost.transport.channel import Channel, Peer
@@ -45,6 +47,9 @@ from tests.transcripts.world import DOMAIN, PASSWORD, World, sample_message, wor
 
 PATIENCE = 5.0
 """Seconds until a missing answer is a failure; what is right never waits for it."""
+
+
+SENT_WITH = {None: Form.PLAIN, "SMTPUTF8": Form.UTF8, "BINARYMIME": Form.BINARY}
 
 
 class Way(Enum):
@@ -251,12 +256,14 @@ class _Given:
             if found := re.search(r"with (\d+) messages?", text):
                 for number in range(1, int(found[1]) + 1):
                     await here.deliver(sample_message(number), name)
-            elif found := re.match(r" with this message(?:, flagged ([^:]*))?:\n(.*)", text, re.DOTALL):
-                words = (found[1] or "").split()
+            elif found := re.match(
+                r" with this message(?:, sent with (\w+))?(?:, flagged ([^:]*))?:\n(.*)", text, re.DOTALL
+            ):
+                words = (found[2] or "").split()
                 flags = sum(SYSTEM_FLAGS[word] for word in words if word in SYSTEM_FLAGS)
                 keywords = tuple(word for word in words if word not in SYSTEM_FLAGS)
-                content = (found[2] + "\n").replace("\n", "\r\n").encode()
-                await here.deliver(content, name, flags=flags, keywords=keywords)
+                content = (found[3] + "\n").replace("\n", "\r\n").encode()
+                await here.deliver(content, name, flags=flags, keywords=keywords, may_hold=SENT_WITH[found[1]])
 
 
 class _Performance:
