@@ -116,9 +116,9 @@ class PlayedChannel(Channel):
         super().__init__(wire, peer, timeout)
         self.idle = asyncio.Event()
 
-    async def _more(self) -> None:
+    async def _more(self, until: float | None = None) -> None:
         self.idle.set()
-        await super()._more()
+        await super()._more(until)
 
 
 class PlayedWire(MemoryWire):
