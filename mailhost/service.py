@@ -40,7 +40,9 @@ Ready = Callable[[dict[str, Any]], object]
 EX_SOFTWARE = 70
 WATCH_LOOP = "MAILHOST_WATCH_LOOP"
 """The variable of the environment that, set to 1, has the log tell of each time that the loop was blocked; for tests."""
-IMPLICIT_TLS = frozenset({"submissions", "pop3s", "imaps"})
+TWINS = {"smtp": "submissions", "submission": "submissions", "pop3": "pop3s", "imap": "imaps"}
+"""Listeners that offer TLS by command, each with the one where clients find TLS from the first octet."""
+IMPLICIT_TLS: dict[str, str] = {twin: name for name, twin in TWINS.items()}
 
 
 def run(config: Config, *, wire: bool, ready: Ready) -> int:
@@ -92,7 +94,15 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
     for name, listener in config.listeners.items():
         own = replace(services, limits=limits(config, listener))
         limit = ConnectionLimit(listener.most_connections, listener.most_per_address)
-        listening = Listening(name, tls, name in IMPLICIT_TLS, listener.command_timeout, limit)
+        listening = Listening(
+            name,
+            tls,
+            name in IMPLICIT_TLS,
+            listener.command_timeout,
+            limit,
+            config.tls.hello_timeout,
+            twin(config, name),
+        )
         if isinstance(listener, SMTP):
             settings = smtp_settings(config, listener, submission=name != "smtp")
             yield name, SMTPFactory(own, listening, settings, listener.without)
@@ -100,6 +110,12 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
             yield name, POP3Factory(own, listening, listener.without)
         elif isinstance(listener, IMAP):
             yield name, IMAP4Factory(own, listening, IMAPSettings(listener.idle_notice), listener.without)
+
+
+def twin(config: Config, name: str) -> int:
+    """The port that a client belongs to which begins TLS the wrong way for this one; 0 where there is none."""
+    other = config.listeners.get(TWINS.get(name, "") or IMPLICIT_TLS[name])
+    return other.port if other else 0
 
 
 async def open_services(config: Config, events: Events, stack: AsyncExitStack) -> Services:
@@ -159,8 +175,13 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         message_octets=int(listener.message_octets),
         header_octets=int(config.limits.header_octets),
         most_recipients=listener.most_recipients,
+        most_transactions=listener.most_transactions,
+        most_commands=listener.most_commands,
+        most_hops=listener.most_hops,
         line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),
+        message_timeout=listener.message_timeout.total_seconds(),
+        least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
         scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from mailhost.conversation.session import Session
 from mailhost.database.errors import Refused
 from mailhost.events.event import AUTH_FAIL, AUTH_OK
-from mailhost.sasl.mechanism import Credentials, SASLAborted, SASLProblem
+from mailhost.sasl.mechanism import SASLAborted, SASLProblem
 from mailhost.sasl.mechanisms import MECHANISMS
 from mailhost.users.errors import LoginRefused
 from mailhost.users.values import Login
@@ -17,6 +17,14 @@ from mailhost.users.values import Login
 LONGEST_RESPONSE = 12288
 """Octets of a response in base64 (RFC 4954 section 4: 12,288)."""
 ABORT = b"*"
+WITHOUT_DOMAIN = "user name without a domain: in the client it is the full address"
+SECURE_PASSWORD = frozenset({"NTLM", "GSSAPI", "GSS-SPNEGO", "NEGOTIATE"})
+"""What Windows' clients try when "secure password authentication" is on."""
+KNOWN_ELSEWHERE = frozenset(
+    {"ANONYMOUS", "APOP", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "MSN", "OAUTHBEARER", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"}
+    | {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
+)
+"""Mechanisms that a client may name because another server has them."""
 
 
 class PlaintextForbidden(Refused):
@@ -44,16 +52,20 @@ async def log_in(session: Session[Any, Any], user: str, password: str) -> Login:
     try:
         login = await session.services.logins.check(user, password)
     except LoginRefused as refusal:
-        cause = "user name without a domain" if "@" not in user else type(refusal).__name__
-        session.publish(AUTH_FAIL, cause=cause, data={"user": user, "address": session.channel.peer.address})
-        session.failed_logins += 1
-        await asyncio.sleep(session.services.failure_delay.total_seconds())
-        if session.failed_logins >= session.services.limits.login_tries:
-            session.ended = True
+        await _failed(session, user, WITHOUT_DOMAIN if "@" not in user else type(refusal).__name__)
         raise
     session.services.presence.enter(login.account, session.channel)
     session.publish(AUTH_OK, data={"user": login.address, "address": session.channel.peer.address})
     return login
+
+
+async def _failed(session: Session[Any, Any], user: str, cause: str) -> None:
+    """Each failure costs time, and one of the tries that a connection has."""
+    session.publish(AUTH_FAIL, cause=cause, data={"user": user, "address": session.channel.peer.address})
+    session.failed_logins += 1
+    await asyncio.sleep(session.services.failure_delay.total_seconds())
+    if session.failed_logins >= session.services.limits.login_tries:
+        session.ended = True
 
 
 async def authenticate(
@@ -74,7 +86,9 @@ async def authenticate(
         return decode(await challenge(base64.b64encode(prompt)))
 
     said = await mechanism.exchange(None if initial is None else decode(initial), ask)
-    _check_identity(said)
+    if said.authorize and said.authorize.lower() != said.user.lower():  # nobody acts as somebody else
+        await _failed(session, said.user, "asks to act as somebody else")
+        raise LoginRefused
     return await log_in(session, said.user, said.password)
 
 
@@ -90,13 +104,9 @@ def decode(response: bytes) -> bytes:
         raise SASLProblem("the response is not base64") from None
 
 
-def _check_identity(said: Credentials) -> None:
-    """Nobody acts as somebody else."""
-    if said.authorize and said.authorize.lower() != said.user.lower():
-        raise LoginRefused
-
-
 def _unknown(name: str) -> str:
-    if name.upper() in ("NTLM", "GSSAPI", "NEGOTIATE"):
+    """What is no mechanism that anybody knows may be a password at the wrong place: it is not repeated."""
+    name = name.upper()
+    if name in SECURE_PASSWORD:
         return f"{name}: the client uses SPA (secure password authentication): switch it off"
-    return f"{name}: no such mechanism"
+    return f"{name}: no such mechanism here" if name in KNOWN_ELSEWHERE else "no such mechanism"

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import CommitFailed, Refused
-from mailhost.events.event import CONNECTION_CLOSE, CONNECTION_OPEN, FAULT
-from mailhost.transport.channel import ChannelError, EndOfInput, ShuttingDown, TimedOut
+from mailhost.events.event import CLIENT_MISTAKE, CONNECTION_CLOSE, CONNECTION_OPEN, FAULT
+from mailhost.transport.channel import ChannelError, Dismissed, EndOfInput, TimedOut
+from mailhost.transport.mistakes import ClientMistake
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -32,16 +33,22 @@ async def converse(session: Session[Any, Any]) -> None:
     )
     cause = "end of input"
     try:
+        session.channel.check()
         await session.greet()
         await _exchange(session)
         cause = "quit"
     except EndOfInput:
         pass
+    except ClientMistake as mistake:
+        cause = "client mistake"
+        session.publish(CLIENT_MISTAKE, cause=str(mistake), data={"listener": peer.listener, "address": peer.address})
+        if mistake.said:
+            session.misdirected(mistake.said)
     except (TimedOut, TimeoutError):
         cause = "timeout"
         session.farewell(cause)
-    except ShuttingDown:
-        cause = "shutdown"
+    except Dismissed as dismissed:
+        cause = dismissed.cause
         session.farewell(cause)
     except asyncio.CancelledError:
         cause = "reset"
@@ -95,7 +102,7 @@ async def _answer(session: Session[R, A]) -> A:
 
 async def _read(session: Session[R, A]) -> Request[R]:
     if session.channel.ending:  # what the client has sent ahead is not read any more
-        raise ShuttingDown
+        raise Dismissed(session.channel.ending)
     session.channel.at_rest = True
     try:
         return await session.read()

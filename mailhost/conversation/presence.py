@@ -34,7 +34,7 @@ class Presence:
     def end(self, account: AccountId) -> None:
         """What is under way ends whole; its next command is not read."""
         for channel in tuple(self._channels.get(account, ())):
-            channel.end()
+            channel.end("account")
 
     def _published(self, changes: Sequence[object]) -> None:
         for change in changes:

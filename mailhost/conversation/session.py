@@ -88,7 +88,11 @@ class Session(ABC, Generic[R, A]):
 
     @abstractmethod
     def farewell(self, cause: str) -> None:
-        """The last words when the server ends the conversation: `cause` is "timeout", "errors" or "shutdown"."""
+        """The last words when the server ends the conversation: `cause` is "timeout", "errors", "shutdown" or "account"."""
+
+    @abstractmethod
+    def misdirected(self, text: str) -> None:
+        """The only words to a client that came to the wrong port: why nothing works, and the cure."""
 
     async def clean_up(self) -> None:
         """Give back what the session holds, however it ended."""

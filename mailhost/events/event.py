@@ -12,6 +12,8 @@ Sink = Callable[["Event"], None]
 CONNECTION_OPEN, CONNECTION_CLOSE, CONNECTION_TLS = "conn.open", "conn.close", "conn.tls"
 LINE_IN, LINE_OUT, DATA_BLOCK = "line.in", "line.out", "data.block"
 AUTH_OK, AUTH_FAIL = "auth.ok", "auth.fail"
+CLIENT_MISTAKE = "client.mistake"
+"""A client's settings that cannot work, recognised; the cause names the cure."""
 QUEUE_ADD, STORE_ADD, STORE_FLAG, STORE_EXPUNGE = "queue.add", "store.add", "store.flag", "store.expunge"
 REFUSED, FAULT = "refused", "fault"
 LOOP_BLOCKED = "loop.blocked"

@@ -70,6 +70,9 @@ Q = TypeVar("Q")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+WRONG_LOGIN = "Wrong user or password; the user is the full address"
+"""For known and unknown users alike: a hint for its owner, none for a stranger."""
+
 REFUSALS: Mapping[type[Refused], Status] = {
     MailboxMissing: no("No such mailbox", NONEXISTENT),
     TargetMissing: no("No such mailbox yet", TRYCREATE),
@@ -79,11 +82,11 @@ REFUSALS: Mapping[type[Refused], Status] = {
     MailboxHasChildren: no("The mailbox has others under it", CANNOT),
     TooManyKeywords: no("The mailbox has all the keywords that it can hold", LIMIT),
     MessageMissing: no("The message is gone", NONEXISTENT),
-    LoginRefused: no("Wrong user or password", AUTHENTICATIONFAILED),
-    AccountDisabled: no("Wrong user or password", AUTHENTICATIONFAILED),
+    LoginRefused: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
+    AccountDisabled: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
     LoginBusy: no("Too many logins at this moment, try again", UNAVAILABLE),
     PlaintextForbidden: no("Passwords are taken under TLS only", PRIVACYREQUIRED),
-    MechanismUnknown: no("No such mechanism", CANNOT),
+    MechanismUnknown: no("No such mechanism; with SPA, switch it off in the client", CANNOT),
 }
 """What the client hears when an operation says no; a class without a row of its own goes by its base."""
 
@@ -91,6 +94,7 @@ FAREWELLS: Mapping[str, Status] = {
     "timeout": bye("Silent for too long", UNAVAILABLE),
     "errors": bye("Too many mistakes"),
     "shutdown": bye("The server is going down", UNAVAILABLE),
+    "account": bye("Your account was changed, log in again"),
 }
 
 TOO_MANY_CONNECTIONS = bye("Too many connections", UNAVAILABLE).line()
@@ -101,6 +105,8 @@ _SECRET = re.compile(
     rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+(?![A-Z0-9_-]))) *(?=.)", re.IGNORECASE | re.DOTALL
 )
 MASK = b" ***"
+LITERALS_A_TURN = 50
+"""Those that are in memory already are read without a wait: then others have their turn."""
 PAGE = 200
 """Messages whose data is read and written in one turn."""
 
@@ -229,6 +235,8 @@ class IMAPSession(Session[Reader, Status]):
             line = await self._line()
             self.heard(MASK if begun.verb in SECRET else line)
             lines.append(line)
+            if len(lines) % LITERALS_A_TURN == 0:
+                await asyncio.sleep(0)
         allowance.take_line(len(line))
         reader = Reader(
             b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid, vocabulary=self.dialect.vocabulary
@@ -307,8 +315,12 @@ class IMAPSession(Session[Reader, Status]):
 
     async def _skip_unread(self) -> None:
         """The octets of a refused literal that was not asked for, and the rest of its command."""
+        skipped = 0
         while self._unread is not None:
             literal, self._unread = self._unread, None
+            skipped += 1
+            if skipped % LITERALS_A_TURN == 0:
+                await asyncio.sleep(0)
             if literal.octets > self.services.limits.message_octets:
                 self.ended = True
                 raise SyntaxProblem("The literal is too large")
@@ -490,6 +502,8 @@ class IMAPSession(Session[Reader, Status]):
         return bad(str(problem))
 
     def refused(self, refusal: Refused) -> Status:
+        if isinstance(refusal, LoginRefused) and self.ended:
+            self.write(bye("Too many failed logins").line())
         return next(REFUSALS[each] for each in type(refusal).__mro__ if each in REFUSALS)
 
     def unavailable(self) -> Status:
@@ -500,6 +514,9 @@ class IMAPSession(Session[Reader, Status]):
 
     def farewell(self, cause: str) -> None:
         self.write(FAREWELLS[cause].line())
+
+    def misdirected(self, text: str) -> None:
+        self.write(bye(text).line())
 
 
 async def _forget(_: bytes) -> None:

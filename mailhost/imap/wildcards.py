@@ -47,7 +47,7 @@ class Matcher:
     """Tells which mailboxes a LIST means; INBOX in any case."""
 
     def __init__(self, text: str) -> None:
-        self._pattern, self._upper = Pattern(text), Pattern(text.upper())
+        self._pattern, self._upper = Pattern(text), Pattern(text.upper() if text.isascii() else text)
 
     def __call__(self, name: str) -> bool:
         return self._pattern.matches(name) or (name == INBOX and self._upper.matches(name))

@@ -11,6 +11,7 @@ from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import Refused
 from mailhost.events.event import DATA_BLOCK, FAULT
+from mailhost.message.form import Form
 from mailhost.pop3 import grammar, responses
 from mailhost.pop3.grammar import Reader
 from mailhost.pop3.maildrop import Maildrop, MaildropInUse, MessageDeleted, MessageGone, NoSuchMessage, open_maildrop
@@ -32,6 +33,10 @@ REFUSALS: Mapping[type[Refused], Response] = {
     NoSuchMessage: responses.NO_SUCH_MESSAGE,
     MessageDeleted: responses.MESSAGE_DELETED,
     MessageGone: responses.MESSAGE_GONE,
+}
+FAREWELLS: Mapping[str, Response] = {
+    "errors": responses.TOO_MANY_ERRORS,
+    "account": responses.ACCOUNT_CHANGED,
 }
 
 
@@ -65,6 +70,8 @@ class POP3Session(Session[Reader, Answer]):
         super().__init__(channel, services, commands)
         self.user: str | None = None
         """Who USER has said to be; forgotten after PASS."""
+        self.takes = Form.PLAIN
+        """What the client takes beyond plain mail."""
         self._capabilities = capabilities
         self._maildrop: Maildrop | None = None
         self._secret_ahead = False
@@ -88,7 +95,7 @@ class POP3Session(Session[Reader, Answer]):
 
     async def open_maildrop(self, login: Login) -> Response:
         """From AUTHORIZATION to TRANSACTION. Raises `MaildropInUse`, `MailboxMissing`."""
-        self._maildrop = await open_maildrop(self.services.database, self.services.locks, login.account)
+        self._maildrop = await open_maildrop(self.services.database, self.services.locks, login.account, self.takes)
         return responses.maildrop_open(self._maildrop.messages, self._maildrop.octets)
 
     async def greet(self) -> None:
@@ -138,8 +145,11 @@ class POP3Session(Session[Reader, Answer]):
 
     def farewell(self, cause: str) -> None:
         """A session that timed out ends without a word, and without UPDATE (RFC 1939 section 3)."""
-        if cause == "errors":
-            self.send(responses.TOO_MANY_ERRORS)
+        if cause in FAREWELLS:
+            self.send(FAREWELLS[cause])
+
+    def misdirected(self, text: str) -> None:
+        self.send(responses.err(text))
 
     async def clean_up(self) -> None:
         """However the session ended, the maildrop is free; what was marked stays unless QUIT was heard."""

@@ -1,10 +1,11 @@
 """Mailboxes: made, found, renamed, deleted; and the counters that each change of one moves (RFC 3501 section 2.3.1)."""
 
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Text, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Text, case, delete, func, insert, select, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.exc import IntegrityError
 
@@ -29,6 +30,8 @@ FIRST_MAILBOXES: tuple[tuple[str, SpecialUse | None], ...] = (
     ("Archive", SpecialUse.ARCHIVE),
 )
 """What every account has from its creation: clients that find none of a role make their own, under names of their language."""
+JOINERS = "\u200c\u200d"
+"""Zero-width joiners and non-joiners: format characters that Persian, Indic scripts and emoji are written with."""
 LONGEST_NAME = 1000
 DEEPEST_NAME = 50
 
@@ -74,7 +77,13 @@ MOVE = Hot(
 )
 
 
-FIND = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.name == bind("name"))
+FIND = (
+    select(mailbox)
+    .where(mailbox.c.account_id == bind("account"), mailbox.c.name.in_([bind("name"), bind("composed")]))
+    .order_by(case((mailbox.c.name == bind("name"), 0), else_=1))
+    .limit(1)
+)
+"""As it is written; else in the one form that new names are kept in."""
 GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id"))
 WANTED = pairs(bind("keys", type_=Text))
 IS_WANTED = (mailbox.c.account_id == WANTED.c.first) & (mailbox.c.id == WANTED.c.second)
@@ -116,7 +125,10 @@ def move_counters(tx: Transaction, moves: Sequence[tuple[MailboxKey, Counters]])
 @one_statement
 def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
     """The mailbox of this name; `INBOX` in any case is one mailbox (RFC 3501 section 5.1)."""
-    row = tx.execute(FIND, {"account": account, "name": canonical(name)}).one_or_none()
+    name = canonical(name)
+    if "\0" in name:  # PostgreSQL takes none
+        raise MailboxMissing
+    row = tx.execute(FIND, {"account": account, "name": name, "composed": composed(name)}).one_or_none()
     if row is None:
         raise MailboxMissing
     return _value(row)
@@ -328,15 +340,24 @@ def keywords(tx: Transaction, key: MailboxKey) -> dict[str, Flags]:
 def canonical(name: str) -> str:
     """`inbox` in any case is INBOX, and so is it as the root of a path."""
     root, separator, rest = name.partition(SEPARATOR)
-    return INBOX + separator + rest if root.upper() == INBOX else name
+    return INBOX + separator + rest if root.isascii() and root.upper() == INBOX else name
+
+
+def composed(name: str) -> str:
+    """One spelling for what looks the same: NFC, as text on the net has it (RFC 5198 section 3)."""
+    is_name = len(name) <= LONGEST_NAME and not name.isascii()  # a longer one is nobody's, and could take a second
+    return unicodedata.normalize("NFC", name) if is_name else name
 
 
 def valid(name: str) -> str:
-    """The name as it is kept. Raises `MailboxNameInvalid`: empty parts, control characters, too long, too deep."""
+    """The name as it is kept. Raises `MailboxNameInvalid`: empty parts, what is not seen or turns the text round, too long, too deep."""
+    name = composed(name)
     parts = name.split(SEPARATOR)
     if not all(parts) or len(parts) > DEEPEST_NAME or len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
         raise MailboxNameInvalid
     if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 or c in "*%\u2028\u2029" for c in name):
+        raise MailboxNameInvalid
+    if any(unicodedata.category(c) == "Cf" and c not in JOINERS for c in name):
         raise MailboxNameInvalid
     if any(part in (".", "..") or part.startswith("~") for part in parts):
         raise MailboxNameInvalid

@@ -5,6 +5,7 @@ deadlines are here, once.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -30,8 +31,13 @@ class TimedOut(ChannelError):
     """The peer was silent, or did not read, beyond its deadline."""
 
 
-class ShuttingDown(ChannelError):
-    """The server ends, and the peer was asking for nothing."""
+class Dismissed(ChannelError):
+    """The server ends the conversation, and the peer was asking for nothing."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        """What `Session.farewell` takes: "shutdown" or "account"."""
 
 
 class LineTooLong(ChannelError):
@@ -53,6 +59,8 @@ class Peer:
     """The name of the listener in the settings: smtp, submission, imaps ..."""
     tls: str = ""
     """The TLS version and cipher, or nothing in clear."""
+    twin: int = 0
+    """The port where the same is offered with TLS the other way (by command, or from the first octet); 0 where there is none."""
 
 
 class Wire(Protocol):
@@ -82,6 +90,7 @@ class Channel:
         "_expires",
         "_input",
         "_loop",
+        "_mistake",
         "_output",
         "_output_octets",
         "_paused",
@@ -92,6 +101,7 @@ class Channel:
         "at_rest",
         "closed",
         "ending",
+        "first_octets",
         "peer",
         "timeout",
     )
@@ -103,7 +113,11 @@ class Channel:
         self.closed = False
         self.at_rest = False
         """Whether the session waits for a command: it can be ended without loss."""
-        self.ending = False
+        self.ending = ""
+        """Why the conversation is to end, once it is."""
+        self.first_octets: Callable[[bytes], ChannelError | None] | None = None
+        """Looks at the first two octets of the peer; what it finds wrong ends the conversation, and they are no command."""
+        self._mistake: ChannelError | None = None
         self._wire = wire
         self._input = bytearray()
         self._output: list[bytes] = []
@@ -122,13 +136,16 @@ class Channel:
     async def read_line(self, limit: int) -> bytes:
         """A line without its end, which is CRLF, or LF alone where a person types.
 
-        Raises `LineTooLong` beyond `limit` octets (the line is skipped), `EndOfInput`, `TimedOut`.
+        Raises `LineTooLong` beyond `limit` octets (the line is skipped), `EndOfInput`, `TimedOut`: the deadline is the whole
+        line's, so that an octet now and then does not hold a connection for ever.
         """
+        until = None
         while (end := self._input.find(b"\n", self._scanned)) < 0:
             self._scanned = len(self._input)
+            until = until or self._loop.time() + self.timeout
             if self._scanned > limit + 2:
-                raise LineTooLong(await self._skip_line())
-            await self._more()
+                raise LineTooLong(await self._skip_line(until))
+            await self._more(until)
         line = bytes(self._input[:end])
         self._take(end + 1)
         if line.endswith(b"\r"):
@@ -152,6 +169,11 @@ class Channel:
         data = bytes(self._input[:most])
         self._take(len(data))
         return data
+
+    def check(self) -> None:
+        """Raises what was found wrong with the peer, before anything is said to it."""
+        if self._mistake is not None:
+            raise self._mistake
 
     def unread(self, data: bytes) -> None:
         """Give back what followed the end of a message: it is the next command."""
@@ -217,20 +239,35 @@ class Channel:
             self._stop_timer()
             self._wire.abort()
 
-    def end(self) -> None:
-        """The server ends: at once for a session at rest, else when it asks for its next command (`ShuttingDown`)."""
-        self.ending = True
+    def end(self, cause: str = "shutdown") -> None:
+        """The conversation ends: at once for a session at rest, else when it asks for its next command (`Dismissed`)."""
+        self.ending = cause
         if self.at_rest and self._arrived is not None and not self._arrived.done():
-            self._arrived.set_exception(ShuttingDown())
+            self._arrived.set_exception(Dismissed(cause))
 
     # What the transport tells.
 
     def received(self, data: bytes) -> None:
+        if self._mistake is not None:
+            return
         self._input += data
+        if self.first_octets is not None and len(self._input) > 1:
+            look, self.first_octets = self.first_octets, None
+            if (mistake := look(bytes(self._input[:2]))) is not None:
+                self.give_up(mistake)
+                return
         if len(self._input) > HIGH_WATER and not self._paused:
             self._paused = True
             self._wire.pause()
         self._wake(self._arrived)
+
+    def give_up(self, mistake: ChannelError) -> None:
+        """Nothing more is read: whoever reads, now or later, hears why."""
+        self._mistake = mistake
+        self._input.clear()
+        self._scanned = 0
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_exception(mistake)
 
     def ended(self) -> None:
         """The peer sends no more."""
@@ -248,28 +285,29 @@ class Channel:
 
     # Below.
 
-    async def _more(self) -> None:
+    async def _more(self, until: float | None = None) -> None:
         self.flush()
+        self.check()
         if self._ended:
             raise EndOfInput
         if self.ending and self.at_rest:
-            raise ShuttingDown
+            raise Dismissed(self.ending)
         if self._paused:
             self._paused = False
             self._wire.resume()
         self._arrived = self._loop.create_future()
         try:
-            await self._wait(self._arrived)
+            await self._wait(self._arrived, until)
         finally:
             self._arrived = None
 
-    async def _skip_line(self) -> bytes:
+    async def _skip_line(self, until: float) -> bytes:
         """Answers with its last octets."""
         tail = b""
         while (end := self._input.find(b"\n")) < 0:
             tail = (tail + self._input[-TAIL_OCTETS:])[-TAIL_OCTETS:]
             self._take(len(self._input))
-            await self._more()
+            await self._more(until)
         tail = tail + bytes(self._input[max(end - TAIL_OCTETS, 0) : end])
         self._take(end + 1)
         return tail[-TAIL_OCTETS:].removesuffix(b"\r")
@@ -281,9 +319,9 @@ class Channel:
             self._paused = False
             self._wire.resume()
 
-    async def _wait(self, event: asyncio.Future[None]) -> None:
+    async def _wait(self, event: asyncio.Future[None], until: float | None = None) -> None:
         """One timer a connection, moved only when it fires: a wait costs no timer of its own."""
-        self._expires = self._loop.time() + self.timeout
+        self._expires = until or self._loop.time() + self.timeout
         if self._timer is None:
             self._timer = self._loop.call_at(self._expires, self._time_is_up)
         elif self._timer.when() > self._expires:

@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from mailhost.transport.channel import Channel, Peer
 from mailhost.transport.limits import ConnectionLimit
+from mailhost.transport.mistakes import TLS_BEGINS, ClientMistake, PlaintextForTLS, TLSInClear, handshake_failure
 
 Conversation = Callable[[Channel], Awaitable[None]]
 
@@ -44,6 +45,8 @@ class Connection(Protocol):
         self.channel: Channel | None = None
         self._task: asyncio.Task[None] | None = None
         self._handshake: asyncio.Future[str] | None = None
+        self._hello: asyncio.TimerHandle | None = None
+        """Runs while the first octet of a ClientHello is waited for."""
         self._counted = ""
         self._cut_off: asyncio.TimerHandle | None = None
 
@@ -52,25 +55,32 @@ class Connection(Protocol):
     def connectionMade(self) -> None:  # noqa: N802
         transport = self.transport
         transport.setTcpNoDelay(True)  # without it a response waits 40 ms for the peer's acknowledgement
-        peer = _peer(transport.getPeer(), self.factory.listener)
+        peer = _peer(transport.getPeer(), self.factory)
         if not self.factory.limit.enter(peer.address):
             transport.write(self.factory.too_many)
             transport.loseConnection()
             return
         self._counted = peer.address
-        if self.factory.implicit_tls:
-            self._begin_tls()  # now: a turn later the ClientHello may have been read in clear, and is lost
-        transport.registerProducer(self, True)
         self.channel = Channel(self, peer, self.factory.timeout)
+        if self.factory.implicit_tls:
+            self._await_hello()
+        else:
+            self.channel.first_octets = lambda octets: TLSInClear(peer) if octets == TLS_BEGINS else None
+            transport.registerProducer(self, True)
         self._task = asyncio.get_running_loop().create_task(self._talk(self.channel))
         self.factory.conversations[self._task] = self.channel
         self._task.add_done_callback(self.factory.conversations.pop)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        if self.channel is not None:
+        if self._hello is not None:
+            self._first_octets(data)
+        elif self.channel is not None:
             self.channel.received(data)
 
     def readConnectionLost(self) -> None:  # noqa: N802
+        if self._hello is not None:
+            self._stop_waiting()
+            self._fail(ConnectionError("the peer has nothing to say"))
         if self.channel is not None:
             self.channel.ended()
 
@@ -88,8 +98,8 @@ class Connection(Protocol):
             self._counted = ""
         if self._cut_off is not None:
             self._cut_off.cancel()
-        if self._handshake is not None and not self._handshake.done():
-            self._handshake.set_exception(ConnectionError(str(reason.value)))
+        self._stop_waiting()
+        self._fail(handshake_failure(reason.value))
         if self.channel is None or self._task is None:
             return
         self.channel.closed = True
@@ -102,14 +112,49 @@ class Connection(Protocol):
         if self._handshake is not None and not self._handshake.done():
             self._handshake.set_result(_tls_facts(self.transport))
 
+    def _await_hello(self) -> None:
+        """TLS begins with the first octet, unless the client believes that this port speaks in clear."""
+        loop = asyncio.get_running_loop()
+        self._handshake = loop.create_future()
+        self._hello = loop.call_later(self.factory.hello_timeout.total_seconds(), self._no_hello)
+
+    def _first_octets(self, data: bytes) -> None:
+        """TLS begins in this very turn: it is handed the octets that were looked at, and reads all that follow."""
+        if not TLS_BEGINS.startswith(data[:1]):
+            self._no_hello()
+            return
+        self._stop_waiting()
+        self._begin_tls()
+        self.transport.registerProducer(self, True)
+        self.transport.protocol.dataReceived(data)  # type: ignore[attr-defined]  # the TLS layer, which no interface names
+
+    def _no_hello(self) -> None:
+        """The client talked in clear, or waits for a greeting in clear."""
+        self._stop_waiting()
+        assert self.channel is not None
+        mistake = PlaintextForTLS(self.channel.peer)
+        self.channel.give_up(mistake)
+        self._fail(mistake)
+
+    def _stop_waiting(self) -> None:
+        if self._hello is not None:
+            self._hello.cancel()
+            self._hello = None
+
+    def _fail(self, error: Exception) -> None:
+        """There will be no TLS."""
+        if self._handshake is not None and not self._handshake.done():
+            self._handshake.set_exception(error)
+
     def _begin_tls(self) -> None:
-        self._handshake = asyncio.get_running_loop().create_future()
+        if self._handshake is None:
+            self._handshake = asyncio.get_running_loop().create_future()
         self.transport.startTLS(self.factory.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
 
     async def _talk(self, channel: Channel) -> None:
         try:
             if self.factory.implicit_tls:
-                await channel.start_tls()
+                await _handshaken(channel)
             await self.factory.conversation(channel)
         except (ConnectionError, TimeoutError):
             channel.abort()
@@ -170,6 +215,10 @@ class Listening:
     """TLS from the first octet (RFC 8314), or by command."""
     timeout: timedelta
     limit: ConnectionLimit
+    hello_timeout: timedelta = timedelta(seconds=10)
+    """How long the first octet of a ClientHello may take, where TLS begins with it."""
+    twin: int = 0
+    """The port that offers the same with TLS the other way; 0 where there is none."""
 
 
 class ConversationFactory(ServerFactory):
@@ -186,6 +235,8 @@ class ConversationFactory(ServerFactory):
         self.implicit_tls = listening.implicit_tls
         self.timeout = listening.timeout
         self.limit = listening.limit
+        self.hello_timeout = listening.hello_timeout
+        self.twin = listening.twin
         self.too_many = b"" if listening.implicit_tls else too_many
         self.conversations: dict[asyncio.Task[None], Channel] = {}
 
@@ -202,10 +253,18 @@ class ConversationFactory(ServerFactory):
             await asyncio.wait(late)
 
 
-def _peer(address: IAddress, listener: str) -> Peer:
+async def _handshaken(channel: Channel) -> None:
+    """What the client's settings do wrong is for the conversation to tell."""
+    try:
+        await channel.start_tls()
+    except ClientMistake as mistake:
+        channel.give_up(mistake)
+
+
+def _peer(address: IAddress, factory: ConversationFactory) -> Peer:
     if isinstance(address, IPv4Address | IPv6Address):
-        return Peer(address.host, address.port, listener)
-    return Peer(str(address), 0, listener)
+        return Peer(address.host, address.port, factory.listener, twin=factory.twin)
+    return Peer(str(address), 0, factory.listener, twin=factory.twin)
 
 
 def _tls_facts(transport: object) -> str:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from passlib.hash import argon2
 
 from mailhost.database.database import Database
+from mailhost.message.address import AddressProblem, parse_domain
 from mailhost.users import accounts
 from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
 from mailhost.users.values import Account, Login
@@ -94,8 +95,11 @@ class Logins:
 
         The user is the full address; equal time for unknown users.
         """
-        local_part, _, domain = user.strip().rpartition("@")
-        found = await self._database.read(accounts.password_of, local_part, domain.lower())
+        local_part, _, written = user.strip().rpartition("@")
+        domain = _compared(written)
+        found = None
+        if user.isprintable():  # nobody has another name, and PostgreSQL takes no NUL
+            found = await self._database.read(accounts.password_of, local_part, domain)
         if not password or len(password) > LONGEST_PASSWORD or "\0" in password:
             found, password = None, "-"
         if found is None:
@@ -105,7 +109,7 @@ class Logins:
         if not self._is_remembered(account, password, secret):
             if not await self.hasher.verify(password, secret):
                 raise LoginRefused
-            if await self._database.read(accounts.password_of, local_part, domain.lower()) != found:
+            if await self._database.read(accounts.password_of, local_part, domain) != found:
                 raise LoginRefused  # changed while it was checked, and who is logged in then was ended already
             self._remember(account, password, secret)
         if account.disabled:
@@ -131,3 +135,11 @@ class Logins:
     def _digest(self, account: Account, password: str, secret: str) -> bytes:
         text = f"{account.id}\0{account.auth_version}\0{secret}\0{password}"
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=32).digest()
+
+
+def _compared(domain: str) -> str:
+    """In the one form in which domains are kept. What is no domain is nobody's, and costs the same time."""
+    try:
+        return parse_domain(domain)
+    except AddressProblem:
+        return domain.lower()

@@ -1,5 +1,6 @@
 """A client that says what it likes, octet for octet, and others who want to be served meanwhile."""
 
+import base64
 import contextlib
 import re
 import socket
@@ -44,6 +45,29 @@ class Client:
     def ask(self, data: bytes) -> bytes:
         self.send(data)
         return self.reply()
+
+    def tagged(self, data: bytes) -> bytes:
+        """An IMAP command, and the line that answers it; nothing where the server has ended the conversation."""
+        return self.whole(data).rpartition(b"\n")[2]
+
+    def whole(self, data: bytes) -> bytes:
+        """All that an IMAP command is answered with, without the last end of line."""
+        self.send(data)
+        tag, said = data.split(b" ", 1)[0] + b" ", []
+        while line := self.line():
+            said.append(line)
+            if line.startswith((tag, b"+ ")):
+                return b"".join(said).rstrip(b"\r\n")
+        return b""
+
+    def listing(self, data: bytes) -> bytes:
+        """A POP3 command with a response of several lines, which it answers with."""
+        first, lines = self.ask(data), []
+        assert first.startswith(b"+OK"), first
+        while (line := self.line()) != b".\r\n":
+            assert line.endswith(b"\r\n"), line
+            lines.append(line)
+        return b"".join(lines)
 
     def rest(self) -> bytes:
         """All that still comes, until the server closes."""
@@ -94,12 +118,71 @@ def submitting(server: Server) -> Iterator[Client]:
         yield client
 
 
+@contextlib.contextmanager
+def submitted(server: Server) -> Iterator[Client]:
+    """Alice, logged in on the submission port."""
+    with submitting(server) as client:
+        assert client.ask(b"AUTH PLAIN " + plain(server)).startswith(b"235 ")
+        yield client
+
+
+@contextlib.contextmanager
+def imap(server: Server, *, selected: str = "", login: bool = True) -> Iterator[Client]:
+    """An IMAP client inside TLS, as a rule Alice."""
+    with greeted(server, "imap") as client:
+        assert client.ask(b"t STARTTLS\r\n").startswith(b"t OK")
+        client.start_tls(server)
+        if login:
+            line = f'l LOGIN {server.addresses[0]} "{server.password}"\r\n'
+            assert client.tagged(line.encode()).startswith(b"l OK")
+        if selected:
+            assert client.tagged(f"s SELECT {selected}\r\n".encode()).startswith(b"s OK")
+        yield client
+
+
+@contextlib.contextmanager
+def pop3(server: Server, *, address: str = "", login: bool = True) -> Iterator[Client]:
+    """A POP3 client inside TLS, as a rule Alice."""
+    with greeted(server, "pop3") as client:
+        assert client.ask(b"STLS\r\n").startswith(b"+OK")
+        client.start_tls(server)
+        if login:
+            assert client.ask(f"USER {address or server.addresses[0]}\r\n".encode()).startswith(b"+OK")
+            assert client.ask(f"PASS {server.password}\r\n".encode()).startswith(b"+OK")
+        yield client
+
+
+def b64(text: str | bytes) -> bytes:
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode())
+
+
+def plain(server: Server) -> bytes:
+    """Alice's response to PLAIN, with the end of its line."""
+    return b64(f"\0{server.addresses[0]}\0{server.password}") + b"\r\n"
+
+
+def deliver(server: Server, content: bytes, *recipients: str) -> bytes:
+    """From another host; answers with the reply to the message."""
+    with hello(server) as client:
+        begin(client, *recipients)
+        return client.ask(content + b"\r\n.\r\n")
+
+
 def begin(client: Client, *recipients: str) -> None:
     """A transaction up to 354."""
     assert client.ask(b"MAIL FROM:<eve@example.net>\r\n").startswith(b"250 ")
     for recipient in recipients or ("bob@example.org",):
         assert client.ask(f"RCPT TO:<{recipient}>\r\n".encode()).startswith(b"250 ")
     assert client.ask(b"DATA\r\n").startswith(b"354 ")
+
+
+def append(client: Client, mailbox: bytes, content: bytes) -> None:
+    """A message, octet for octet, by IMAP."""
+    assert client.tagged(b"p APPEND %b {%d}\r\n" % (mailbox, len(content))).startswith(b"+ ")
+    client.send(content + b"\r\n")
+    while not (line := client.line()).startswith(b"p "):
+        assert line.startswith(b"* "), line
+    assert line.startswith(b"p OK "), line
 
 
 def serves_others(server: Server) -> None:
@@ -116,14 +199,17 @@ def serves_others(server: Server) -> None:
 
 def messages_of(server: Server, address: str) -> int:
     """What STAT says."""
-    with greeted(server, "pop3") as client:
-        assert client.ask(b"STLS\r\n").startswith(b"+OK")
-        client.start_tls(server)
-        client.ask(f"USER {address}\r\n".encode())
-        assert client.ask(f"PASS {server.password}\r\n".encode()).startswith(b"+OK")
+    with pop3(server, address=address) as client:
         number = int(client.ask(b"STAT\r\n").split()[1])
         client.ask(b"QUIT\r\n")
     return number
+
+
+def secrets_in(log: str, server: Server) -> list[bytes]:
+    """Forms of the sample password that stand in a log: plain, in base64, and as SASL mechanisms send it."""
+    alice, password = server.addresses[0], server.password
+    forms = [password, f"\0{alice}\0{password}", f"{alice}\0{alice}\0{password}", f"{alice}\0{password}"]
+    return [form for form in (password.encode(), *map(b64, forms)) if form.decode() in log]
 
 
 def closed(server: Server) -> int:

@@ -12,19 +12,25 @@ OUR_FIELDS = (b"Return-Path", b"Delivered-To", b"Received")
 _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 
 
-def header(subject: str, *more: str) -> bytes:
-    """A complete one: submission finds nothing to add."""
-    message_id = hashlib.sha256(subject.encode()).hexdigest()[:16]
+ALICE = "Alice <alice@example.org>"
+
+
+def header(subject: str, *more: str, name: str = "", author: str = ALICE, charset: str = "ascii") -> bytes:
+    """A complete one: submission finds nothing to add. `name` is what a test calls it, where that isn't its subject."""
     lines = [
-        "From: Alice <alice@example.org>",
+        f"From: {author}",
         "To: Bob <bob@example.org>",
         f"Subject: {subject}",
         "Date: Sat, 21 Nov 2026 10:00:00 +0800",
-        f"Message-ID: <{message_id}@client.example>",
+        f"Message-ID: <{_identity(name or subject)}@client.example>",
         "MIME-Version: 1.0",
         *more,
     ]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+    return "\r\n".join(lines).encode(charset) + b"\r\n\r\n"
+
+
+def _identity(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def attachment() -> bytes:
@@ -38,6 +44,23 @@ def attachment() -> bytes:
         + base64.encodebytes(noise).replace(b"\n", b"\r\n")
         + b"--=_b--\r\nEpilogue.\r\n"
     )
+
+
+MEETING = "会议改到下午三点"
+AUTHOR = "张爱丽"
+IN_CHINESE = f"各位同事：\r\n\r\n{MEETING}，请带上合同。㐀𠀀\r\n.\r\n".encode("gb18030")
+"""㐀 and 𠀀 take four octets each, some of which look like digits."""
+
+
+def encoded(text: str, charset: str = "gb18030") -> str:
+    """encoded-word (RFC 2047 section 2), as Foxmail and QQ mail write it."""
+    return f"=?{charset}?B?{base64.b64encode(text.encode(charset)).decode()}?="
+
+
+def chinese(name: str, subject: str, author: str, charset: str) -> bytes:
+    content = ("Content-Type: text/plain; charset=gb18030", "Content-Transfer-Encoding: 8bit")
+    address = f"{author} <alice@example.org>"
+    return header(subject, *content, name=name, author=address, charset=charset) + IN_CHINESE
 
 
 CONTENTS: dict[str, bytes] = {
@@ -54,8 +77,13 @@ CONTENTS: dict[str, bytes] = {
     "empty body": header("empty body"),
     "blank lines": header("blank lines") + b"\r\n" * 5,
     "trailing blanks": header("trailing blanks") + b"a \t\r\n \r\n\t\r\n",
+    "Chinese": chinese("Chinese", encoded(MEETING), encoded(AUTHOR), "ascii"),
+    "raw Chinese": chinese("raw Chinese", MEETING, AUTHOR, "gb18030"),  # no RFC allows it; old clients send it
     "20 MiB": header("20 MiB") + (b"0123456789abcdef" * 4 + b"\r\n") * (LARGE_OCTETS // 66),
 }
+
+
+_NAMES = {_identity(name).encode(): name for name in CONTENTS}
 
 
 @dataclass(frozen=True)
@@ -82,3 +110,10 @@ def subject_of(content: bytes) -> str:
     found = re.search(rb"^Subject: ([^\r\n]*)", content, re.MULTILINE)
     assert found is not None
     return found[1].decode()
+
+
+def name_of(content: bytes) -> str:
+    """Which of CONTENTS this is, by its Message-ID, however a client has changed the rest."""
+    found = re.search(rb"^Message-ID: <(\w+)@client\.example>", content, re.MULTILINE | re.IGNORECASE)
+    assert found is not None, content[:500]
+    return _NAMES[found[1]]

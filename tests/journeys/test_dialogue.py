@@ -13,7 +13,7 @@ import pytest
 
 from tests.journeys.contents import CONTENTS, delivered
 from tests.journeys.readers import Person, by_imap, by_pop3, imap, pop3
-from tests.journeys.test_python import submission
+from tests.journeys.writers import submission
 from tests.service import END_SECONDS, Server, serving
 
 pytestmark = pytest.mark.service

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.contents import CONTENTS, delivered
-from tests.journeys.readers import Person, by_uid, imap
-from tests.journeys.test_python import submission
+from tests.journeys.contents import CONTENTS, delivered, name_of
+from tests.journeys.readers import Person, by_imap, by_uid, imap
+from tests.journeys.writers import send
 from tests.service import END_SECONDS, Server
 
 pytestmark = [pytest.mark.service, pytest.mark.client("mbsync")]
 
+IN_UTF_7 = "&TxqLrg-"
+"""会议 in modified UTF-7 (RFC 3501 section 5.1.3), which mbsync keeps for its folder too."""
 SETTINGS = """\
 IMAPStore far
 Host localhost
@@ -30,7 +32,7 @@ SubFolders Verbatim
 Channel all
 Far :far:
 Near :near:
-Patterns INBOX Archive
+Patterns INBOX Archive &TxqLrg-
 Create Both
 Expunge Both
 SyncState *
@@ -41,10 +43,10 @@ SyncState *
 def test_a_maildir_and_a_mailbox_become_alike(
     office: Server, alice: Person, bob: Person, tmp_path: Path, listener: str, tls: str
 ) -> None:
-    send_all(office, alice, bob)
+    send(office, alice, bob)
     configuration = configured(office, bob, tmp_path, listener, tls)
     mbsync(configuration)
-    files = by_subject(tmp_path / "INBOX")
+    files = by_name(tmp_path / "INBOX")
     assert {name: delivered(octets).content for name, octets in files.items()} == CONTENTS
 
     mark_seen(tmp_path / "INBOX", "dots")
@@ -62,17 +64,43 @@ def test_a_maildir_and_a_mailbox_become_alike(
     assert by_uid(office, bob) == kept, "a third run finds nothing to do"
 
 
+def test_what_others_change_on_the_server_comes_down(
+    office: Server, alice: Person, bob: Person, tmp_path: Path
+) -> None:
+    """Flags, an expunge, a move; and a folder with a Chinese name, which goes up and comes down."""
+    send(office, alice, bob, "text", "dots", "8-bit", "Chinese")
+    configuration, inbox = configured(office, bob, tmp_path, "imaps", "IMAPS"), tmp_path / "INBOX"
+    mbsync(configuration)
+    with imap(office, bob) as client:
+        client.select()
+        client.uid("STORE", "1", "+FLAGS", "(\\Flagged \\Answered)")
+        client.uid("STORE", "2", "+FLAGS", "(\\Deleted)")
+        client.expunge()
+        client.uid("MOVE", "3", "Archive")
+        assert client.create(IN_UTF_7)[0] == "OK"
+        client.append(IN_UTF_7, "", "", CONTENTS["raw Chinese"])
+    mbsync(configuration)
+    assert list(by_name(inbox)) == ["text", "Chinese"]
+    assert file_of(inbox, "text").name.endswith(":2,FR")
+    assert list(by_name(tmp_path / "Archive")) == ["8-bit"]
+    assert by_name(tmp_path / IN_UTF_7) == {"raw Chinese": CONTENTS["raw Chinese"]}
+
+    file_of(inbox, "Chinese").rename(tmp_path / IN_UTF_7 / "new" / "1.moved")
+    mark_seen(tmp_path / IN_UTF_7, "raw Chinese")
+    mbsync(configuration)
+    assert [name_of(served) for served in by_imap(office, bob)] == ["text"]
+    first, second = by_uid(office, bob, IN_UTF_7).values()
+    assert (first, delivered(without_mark(second)).content) == (CONTENTS["raw Chinese"], CONTENTS["Chinese"])
+    with imap(office, bob) as client:
+        client.select(IN_UTF_7, readonly=True)
+        assert client.uid("SEARCH", "SEEN")[1] == [b"1"]
+
+
 def test_a_wrong_ca_is_refused(office: Server, bob: Person, tmp_path: Path) -> None:
     configuration = configured(office, bob, tmp_path, "imaps", "IMAPS")
     configuration.write_text(configuration.read_text().replace(office.ca, "/dev/null"))
     with pytest.raises(subprocess.CalledProcessError):
         mbsync(configuration)
-
-
-def send_all(server: Server, sender: Person, receiver: Person) -> None:
-    with submission(server, sender) as client:
-        for content in CONTENTS.values():
-            client.sendmail(sender.address, [receiver.address], content)
 
 
 def configured(server: Server, person: Person, folder: Path, listener: str, tls: str) -> Path:
@@ -86,21 +114,15 @@ def mbsync(configuration: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=2 * END_SECONDS)
 
 
-def by_subject(maildir: Path) -> dict[str, bytes]:
+def by_name(maildir: Path) -> dict[str, bytes]:
     """Its messages with the line ends of mail, and without mbsync's own mark."""
-    found = {}
-    for path in files(maildir):
-        octets = without_mark(path.read_bytes().replace(b"\n", b"\r\n"))
-        found[subject(octets)] = octets
+    served = [without_mark(path.read_bytes().replace(b"\n", b"\r\n")) for path in files(maildir)]
+    found = {name_of(octets): octets for octets in served}
     return {name: found[name] for name in CONTENTS if name in found}
 
 
 def files(maildir: Path) -> list[Path]:
     return [path for part in ("cur", "new") for path in (maildir / part).iterdir()]
-
-
-def subject(octets: bytes) -> str:
-    return octets.partition(b"\r\nSubject: ")[2].partition(b"\r\n")[0].decode()
 
 
 def without_mark(octets: bytes) -> bytes:
@@ -120,5 +142,5 @@ def remove(maildir: Path, name: str) -> None:
 
 
 def file_of(maildir: Path, name: str) -> Path:
-    (found,) = [path for path in files(maildir) if b"\nSubject: %b\n" % name.encode() in path.read_bytes()]
+    (found,) = [path for path in files(maildir) if name_of(path.read_bytes()) == name]
     return found

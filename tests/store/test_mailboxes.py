@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import update
 
 from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
@@ -11,10 +12,14 @@ from mailhost.store import flags, mailboxes, messages
 from mailhost.store.changes import Expunged, Removed
 from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
 from mailhost.store.flags import FlagChange
+from mailhost.store.tables import mailbox
 from mailhost.store.values import Flags, Mailbox, MailboxKey, SpecialUse
 from mailhost.users import accounts
 from tests.engines import Place
 from tests.store.building import ADD, NOW, SEEN, account_with, add_mailbox, check, fill, key_of, new
+
+INVISIBLE = ["a\u202eb", "\u2066a", "a\u200eb", "a\u200bb", "\ufeffa", "a\u00adb", "\U000e0041", "a\x85", "\x7f"]
+"""What turns the text round, or is not seen at all."""
 
 
 async def names(database: Database, account: AccountId) -> list[str]:
@@ -31,7 +36,7 @@ async def test_a_mailbox_is_found_by_its_name_and_its_key(database: Database) ->
 async def test_what_is_not_there_is_missing(database: Database) -> None:
     account, [key] = await account_with(database, "A")
     other, _ = await account_with(database)
-    for name in ("B", "a", "A/B"):
+    for name in ("B", "a", "A/B", "A\0", ""):
         with pytest.raises(MailboxMissing):
             await database.read(mailboxes.find, account, name)
     with pytest.raises(MailboxMissing):
@@ -47,7 +52,7 @@ async def test_inbox_is_one_mailbox_in_any_case(database: Database, name: str) -
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/", "a//b", "a/", "/a", "a*", "a%b", "a\nb", "..", "a/../b", "~root", "x" * 1001]
+    "name", ["", "/", "a//b", "a/", "/a", "a*", "a%b", "a\nb", "..", "a/../b", "~root", "x" * 1001, *INVISIBLE]
 )
 async def test_some_names_cannot_be_had(database: Database, name: str) -> None:
     account, [_] = await account_with(database, "A")
@@ -55,6 +60,40 @@ async def test_some_names_cannot_be_had(database: Database, name: str) -> None:
         await database.write(add_mailbox, account, name)
     with pytest.raises(MailboxNameInvalid):
         await database.write(mailboxes.rename, account, "A", name)
+
+
+async def test_no_other_letter_is_an_i_of_inbox(database: Database) -> None:
+    account, _ = await account_with(database, "INBOX")
+    with pytest.raises(MailboxMissing):
+        await database.read(mailboxes.find, account, "\u0131nbox")
+
+
+async def test_a_name_is_one_mailbox_however_its_accents_are_spelt(database: Database) -> None:
+    account, _ = await account_with(database)
+    made = await database.write(add_mailbox, account, "Re\u0301sume\u0301")
+    assert made.name == "R\u00e9sum\u00e9"
+    for spelling in ("R\u00e9sum\u00e9", "Re\u0301sum\u00e9"):
+        assert (await database.read(mailboxes.find, account, spelling)).id == made.id
+        with pytest.raises(MailboxExists):
+            await database.write(add_mailbox, account, spelling)
+
+
+async def test_joiners_are_no_tricks(database: Database) -> None:
+    """Persian needs them, and so do emoji."""
+    account, _ = await account_with(database)
+    for name in ("\u0646\u0627\u0645\u0647\u200c\u0647\u0627", "\U0001f469\u200d\U0001f4bb"):
+        assert (await database.write(add_mailbox, account, name)).name == name
+
+
+@pytest.mark.parametrize("name", ["e\u0301", "a\u202eb"])
+async def test_a_name_from_before_stays_selectable(database: Database, name: str) -> None:
+    account, [key] = await account_with(database, "A")
+
+    def name_it(tx: Transaction) -> None:
+        tx.execute(update(mailbox).where(mailbox.c.id == key.id).values(name=name))
+
+    await database.write(name_it)
+    assert (await database.read(mailboxes.find, account, name)).id == key.id
 
 
 async def test_two_who_create_one_name_at_once(place: Place) -> None:

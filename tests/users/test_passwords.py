@@ -47,6 +47,17 @@ async def test_the_right_password_logs_in_and_is_hashed_once(database: Database)
     assert checked.hashes == 1
 
 
+@pytest.mark.parametrize(
+    "user", ["alice@b\u00fccher.example", "alice@xn--bcher-kva.example", "ALICE@B\u00dcCHER.example."]
+)
+async def test_a_domain_has_two_spellings_and_one_meaning(database: Database, user: str) -> None:
+    """RFC 5890 section 2.3.2.1: a U-label and its A-label are the same name."""
+    checked = await logins(database)
+    address = Address("alice", "xn--bcher-kva.example")
+    await database.write(create, address, await checked.hasher.hash("secret"), NOW)
+    assert (await checked.check(user, "secret")).address == str(address)
+
+
 async def test_a_wrong_password_an_unknown_user_and_a_nul_cost_one_hash_each(database: Database) -> None:
     checked = await logins(database)
     for user, password in (
@@ -56,6 +67,10 @@ async def test_a_wrong_password_an_unknown_user_and_a_nul_cost_one_hash_each(dat
         ("alice@example.org", "secret\0"),
         ("alice@example.org", ""),
         ("alice@example.org", "x" * 5000),
+        ("alice\0@example.org", "secret"),
+        ("alice@example.org\0", "secret"),
+        ("\ud800@example.org", "secret"),
+        ("alice@" + "x" * 100_000, "secret"),
     ):
         before = checked.hashes
         with pytest.raises(LoginRefused):

@@ -51,9 +51,11 @@ async def _tell(session: IMAPSession, kind: bytes, request: Lookup, tree: Sequen
     text = request.reference + request.pattern
     if len(text) > LONGEST_PATTERN:
         return TOO_LONG
-    matches = Matcher(text)
+    matches = Matcher(mailboxes.composed(text))
     for start in range(0, len(tree), PAGE):
-        found = [(name, attributes) for name, attributes in tree[start : start + PAGE] if matches(name)]
+        found = [
+            (name, attributes) for name, attributes in tree[start : start + PAGE] if matches(mailboxes.composed(name))
+        ]
         await session.prompt(b"".join([listed(kind, attributes, SEPARATOR, name) for name, attributes in found]))
     return ok(f"{kind.decode()} completed")
 

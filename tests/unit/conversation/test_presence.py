@@ -37,6 +37,7 @@ async def test_a_new_password_ends_the_sessions_of_its_account_alone(tmp_path: P
         await here.services.database.write(accounts.set_password, await here.account("alice"), "another hash", now())
         await ended
         assert alice.closed
+        assert alice.output.endswith(b"-ERR [AUTH] Your account was changed: log in again\r\n")
         bob.client_says(b"QUIT\r\n")
         await goes_on
         assert b"+OK Goodbye" in bob.output

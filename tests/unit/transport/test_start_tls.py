@@ -17,6 +17,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.handed: list[bytes] = []
+
+    @property
+    def protocol(self) -> "Recorder":
+        """Once TLS has begun: its layer, to which what was looked at is handed."""
+        return self
+
+    def dataReceived(self, data: bytes) -> None:
+        self.handed.append(data)
 
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", "192.0.2.1", 40000)
@@ -38,7 +47,7 @@ def test_starttls_reaches_the_wire_without_giving_up_the_turn() -> None:
     asyncio.run(run())
 
 
-def test_tls_from_the_start_begins_with_the_connection() -> None:
+def test_tls_from_the_start_begins_in_the_turn_of_its_first_octet_which_is_not_lost() -> None:
     async def talk(_: Channel) -> None:
         raise AssertionError("there is no handshake")
 
@@ -50,7 +59,10 @@ def test_tls_from_the_start_begins_with_the_connection() -> None:
         recorder = Recorder()
         connection.transport = recorder  # type: ignore[assignment]
         connection.connectionMade()
+        assert recorder.asked == ["setTcpNoDelay"]
+        connection.dataReceived(b"\x16")
         assert recorder.asked == ["setTcpNoDelay", "startTLS", "registerProducer"]
+        assert recorder.handed == [b"\x16"]
         (task,) = factory.conversations
         task.cancel()
         await asyncio.wait([task])
