@@ -22,6 +22,7 @@ from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import FAULT, LOOP_BLOCKED, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.imap.factory import IMAP4Factory
+from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.smtp.factory import SMTPFactory
@@ -108,7 +109,7 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
         elif isinstance(listener, POP3):
             yield name, POP3Factory(own, listening, listener.without)
         elif isinstance(listener, IMAP):
-            yield name, IMAP4Factory(own, listening, listener.without)
+            yield name, IMAP4Factory(own, listening, IMAPSettings(listener.idle_notice), listener.without)
 
 
 def twin(config: Config, name: str) -> int:

@@ -111,12 +111,6 @@ class FlagNames:
         return b"(%b)" % b" ".join([*(name for _, name in self.names), *more])
 
 
-def flags_changed(number: int, flags: bytes, uid: int | None = None) -> bytes:
-    """A FETCH that nobody asked for; after a UID command it names the UID (RFC 3501 section 6.4.8)."""
-    where = b"" if uid is None else b"UID %d " % uid
-    return b"* %d FETCH (%bFLAGS (%b))\r\n" % (number, where, flags)
-
-
 def body_name(item: BodyItem) -> bytes:
     """The item's name as its data names it: without PEEK, and of a partial only where it begins."""
     if item.name is not None:
@@ -136,9 +130,9 @@ def section(wanted: Section) -> bytes:
     return text
 
 
-def search_result(numbers: Iterable[int]) -> bytes:
-    """mailbox-data = "SEARCH" *(SP nz-number)"""
-    return b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers])
+def search_result(numbers: Iterable[int], *ends: bytes) -> bytes:
+    """mailbox-data = "SEARCH" *(SP nz-number) [SP search-sort-mod-seq]"""
+    return b"* SEARCH%b\r\n" % b"".join([*(b" %d" % number for number in numbers), *(b" %b" % end for end in ends)])
 
 
 def listed(kind: bytes, attributes: Sequence[str], separator: str, name: str, *, utf8: bool = False) -> bytes:

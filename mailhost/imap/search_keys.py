@@ -1,12 +1,14 @@
 """What SEARCH may ask for, and how it reads (RFC 3501 section 6.4.4). Pure."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from typing import Any
 
 from mailhost.conversation.command import SyntaxProblem
+from mailhost.ids import Uid
 from mailhost.imap.grammar import DEEPEST, Reader
 from mailhost.imap.values import MessageSet
 from mailhost.store.values import SystemFlag
@@ -105,7 +107,28 @@ class All:
     keys: tuple["Key", ...]
 
 
-Key = Everything | Numbered | Flagged | HasKeyword | IsRecent | Dated | Sized | InField | InText | Not | Or | All
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What an extension asks of a message; the view of the session answers."""
+
+    holds: Callable[[Any, Uid], bool]
+
+
+Key = (
+    Indexed
+    | Everything
+    | Numbered
+    | Flagged
+    | HasKeyword
+    | IsRecent
+    | Dated
+    | Sized
+    | InField
+    | InText
+    | Not
+    | Or
+    | All
+)
 
 
 def _with(flag: SystemFlag) -> Flagged:
@@ -144,13 +167,23 @@ SIZES: Mapping[bytes, Callable[[int, int], bool]] = {b"LARGER": operator.gt, b"S
 FIELDS = frozenset({b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO"})
 
 
+Ending = Callable[[Any, Sequence[Uid]], bytes]
+"""What a key adds to the end of a response that names these messages, at least one, of a view."""
+
+
 class KeyReader:
     """Reads the keys of one SEARCH; counts them, and how deep they go."""
 
     def __init__(self, reader: Reader, charset: str) -> None:
         self._reader = reader
         self._charset = charset
+        self.ends: list[Ending] = []
         self._keys = self._depth = 0
+
+    @property
+    def reader(self) -> Reader:
+        """For the keys of extensions."""
+        return self._reader
 
     def keys(self) -> All:
         """search-key *(SP search-key)"""
@@ -191,9 +224,7 @@ class KeyReader:
             return Dated(*DATES[word], reader.date())
         if word in SIZES:
             return Sized(SIZES[word], reader.number())
-        rule = self._RULES.get(word) or reader.vocabulary.search_keys.get(word)
-        if rule is None:
-            raise SyntaxProblem("An unknown search key")
+        rule = self._RULES.get(word) or reader.added(reader.vocabulary.search_keys, word, "search key")
         return rule(self)
 
     def _header(self) -> Key:

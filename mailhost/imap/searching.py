@@ -16,6 +16,7 @@ from mailhost.imap.search_keys import (
     Everything,
     Flagged,
     HasKeyword,
+    Indexed,
     InField,
     InText,
     IsRecent,
@@ -119,13 +120,15 @@ class _Search:
                 return []
             mask, value = mask | each.mask, value | each.value
         view, found = self.session.selected.view, list[Candidate]()
-        exists, recent = view.exists, view.recent_from
+        exists = view.exists
         for first in range(1, exists + 1, PAGE_OF_ARRAYS):
             uids = view.uids(MessageSet(((first, min(first + PAGE_OF_ARRAYS - 1, exists)),)))
             flags = view.flags_of(uids, SystemFlag.DELETED)
             found += [
-                Candidate(uid, number, flag, uid >= recent)
-                for number, (uid, flag) in enumerate(zip(uids, flags, strict=True), first)
+                Candidate(uid, number, flag, recent)
+                for number, (uid, flag, recent) in enumerate(
+                    zip(uids, flags, view.are_recent(uids), strict=True), first
+                )
                 if flag & mask == value
             ]
             await self._breathe()
@@ -212,6 +215,9 @@ class _Search:
             case HasKeyword(name, present):
                 bit = self.session.selected.flag_names.bits(name)
                 return lambda each: bool(each.flags & bit) == present
+            case Indexed(holds):
+                view = self.session.selected.view
+                return lambda each: holds(view, each.uid)
             case Numbered(chosen):
                 return self._numbered(chosen)
             case Not(inner):

@@ -135,6 +135,7 @@ class MailboxIndex:
         "gone",
         "key",
         "mod_seqs",
+        "recent_next",
         "uid_validity",
         "uids",
         "version",
@@ -148,6 +149,8 @@ class MailboxIndex:
         self.uids, self.flags, self.mod_seqs = snapshot.uids, snapshot.flags, snapshot.mod_seqs
         self.watchers: list[Watcher] = []
         self.gone = False
+        self.recent_next = Uid(0)
+        """Messages below it were recent to one of the sessions here, and are to no other (RFC 3501 section 2.3.2)."""
         self._history: deque[tuple[ModSeq, tuple[Uid, ...]]] = deque(maxlen=HISTORY)
         self._behind = self.version
 
@@ -332,6 +335,11 @@ class Indexes:
         for index in touched.values():
             index.tell()
 
+    def recent_next(self, mailbox: MailboxId) -> Uid:
+        """Messages below it were recent to a session that still has the mailbox open."""
+        index = self._indexes.get(mailbox)
+        return Uid(0) if index is None else index.recent_next
+
     def listen(self, hints: Hints, every: timedelta = CHECK_EVERY) -> "asyncio.Task[None]":
         """Follow what other processes commit. The task is the caller's to watch and to cancel."""
         look = asyncio.Event()
@@ -363,6 +371,12 @@ class Indexes:
                 await self.refresh(index)
                 if not index.gone:
                     index.tell()
+
+    async def follow(self, index: MailboxIndex) -> None:
+        """After a write of this process: an index that had missed what another process did is just reading it, and this waits for that."""
+        reading = self._refreshing.get(index.key.id)
+        if reading is not None:
+            await asyncio.wait([reading])
 
     async def refresh(self, index: MailboxIndex) -> None:
         """Read what the index has missed, if anything."""

@@ -6,6 +6,7 @@ from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.database.errors import Refused
 from mailhost.delivery.arrival import structure_of
 from mailhost.ids import MessageId, Millis, fresh, now
+from mailhost.imap import stored
 from mailhost.imap.grammar import Reader
 from mailhost.imap.literal import announced
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
@@ -64,6 +65,7 @@ async def run(session: IMAPSession, request: Append) -> Status:
         await incoming.discard()
         raise
     placed = await _put(session, incoming, _new(request, target, blob, structure, received.crlf.end()), blob)
+    stored.added(session, MailboxKey(target.account, target.id), [placed.uid])
     return ok("APPEND completed", f"APPENDUID {placed.uid_validity} {placed.uid}")
 
 
@@ -115,7 +117,7 @@ def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Scanne
 async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: PreparedBlob) -> Placed:
     """One write. Only a refusal proves that no row names the file; after anything else the sweeper has to look."""
     try:
-        return await session.services.database.write(messages.append, Put(new, blob, now()))
+        return await session.written(messages.append, Put(new, blob, now()))
     except Refused:
         await incoming.discard()
         raise

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mailhost.conversation.command import Command
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, no, ok, search_result
-from mailhost.imap.search_keys import All, KeyReader
+from mailhost.imap.search_keys import All, Ending, KeyReader
 from mailhost.imap.searching import search
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import SELECTED
@@ -18,6 +18,7 @@ BAD_CHARSET = no("SEARCH in US-ASCII or UTF-8", "BADCHARSET (US-ASCII UTF-8)")
 class Search:
     keys: All | None
     """None when the charset is one that nobody here knows."""
+    ends: tuple[Ending, ...] = ()
 
 
 def parse(reader: Reader) -> Search:
@@ -31,9 +32,10 @@ def parse(reader: Reader) -> Search:
             return Search(None)
         charset = CHARSETS[named]
         reader.space()
-    keys = KeyReader(reader, charset).keys()
+    key_reader = KeyReader(reader, charset)
+    keys = key_reader.keys()
     reader.end()
-    return Search(keys)
+    return Search(keys, tuple(dict.fromkeys(key_reader.ends)))
 
 
 async def run(session: IMAPSession, request: Search) -> Status:
@@ -42,7 +44,10 @@ async def run(session: IMAPSession, request: Search) -> Status:
     if session.by_uid:
         await session.tell_news(expunges=False)
     found = await search(session, request.keys)
-    session.write(search_result([each.uid if session.by_uid else each.number for each in found]))
+    numbers = [each.uid if session.by_uid else each.number for each in found]
+    uids = [each.uid for each in found]
+    ends = [end(session.selected.view, uids) for end in request.ends] if uids else []
+    session.write(search_result(numbers, *ends))
     return ok("SEARCH completed")
 
 

@@ -49,9 +49,10 @@ async def run(session: IMAPSession, request: Ask) -> Status:
 async def _value(session: IMAPSession, found: Mailbox, item: bytes) -> int:
     if item != RECENT:
         return (ITEMS.get(item) or session.dialect.status_items[item])(found)
-    if found.recent_uid == found.uid_next:
+    recent = max(found.recent_uid, session.services.indexes.recent_next(found.id))
+    if recent >= found.uid_next:
         return 0
-    return await session.read_store(mailboxes.count_recent, MailboxKey(found.account, found.id), found.recent_uid)
+    return await session.read_store(mailboxes.count_recent, MailboxKey(found.account, found.id), recent)
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("STATUS", LOGGED_IN, parse, run, rfc=3501)

@@ -2,6 +2,8 @@
 
 from mailhost.imap.extensions import (
     children,
+    condstore,
+    enable,
     idle,
     literal_plus,
     move,
@@ -18,6 +20,7 @@ EXTENSIONS: tuple[Extension, ...] = (
     literal_plus.EXTENSION,
     sasl_ir.EXTENSION,
     identification.EXTENSION,
+    enable.EXTENSION,
     idle.EXTENSION,
     namespace.EXTENSION,
     children.EXTENSION,
@@ -25,4 +28,5 @@ EXTENSIONS: tuple[Extension, ...] = (
     unselect.EXTENSION,
     uidplus.EXTENSION,
     move.EXTENSION,
+    condstore.EXTENSION,
 )

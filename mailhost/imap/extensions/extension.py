@@ -24,11 +24,18 @@ class Extension:
     """What CAPABILITY lists, where that is more than the name."""
     non_synchronizing: bool = False
     """Whether literals may come without being asked for."""
-    enable: bool = False
-    """Whether ENABLE may name it (RFC 5161)."""
+    enable: Callable[[IMAPSession], None] | None = None
+    """What happens when a client enables it, once a session; None where ENABLE does not know it (RFC 5161). May raise `Refused`."""
+    enabled_by: frozenset[bytes] = frozenset()
+    """Words of it whose use enables it as well."""
+    select_says: Callable[[IMAPSession], Status] | None = None
+    """What SELECT and EXAMINE tell more of the mailbox."""
     fetch_items: Mapping[bytes, FetchItem] = field(default_factory=dict)
     fetch_modifiers: Mapping[bytes, Rule] = field(default_factory=dict)
+    """Rules that answer with a `commands.fetch.Modifier`."""
     store_modifiers: Mapping[bytes, Rule] = field(default_factory=dict)
+    """Rules that answer with a `commands.store.Modifier`."""
     select_parameters: Mapping[bytes, Rule] = field(default_factory=dict)
+    """What they answer with is not used yet: it is enough that the word was said, see `enabled_by`."""
     search_keys: Mapping[bytes, Callable[[Any], Any]] = field(default_factory=dict)
     status_items: Mapping[bytes, Callable[[Mailbox], int]] = field(default_factory=dict)
