@@ -48,6 +48,7 @@ from mailhost.imap.responses import (
 )
 from mailhost.imap.values import IndexItem, Literal, MessageSet, State
 from mailhost.imap.view import NUMBERS_STAND, View
+from mailhost.message.form import Form
 from mailhost.store import mailboxes
 from mailhost.store.errors import (
     MailboxExists,
@@ -162,6 +163,8 @@ class IMAPSession(Session[Reader, Status]):
         self.current: Selected | None = None
         self.enabled: set[str] = set()
         """Extensions that the client has asked for, by ENABLE or by using them."""
+        self.takes = Form.PLAIN
+        """What the client takes beyond plain mail; with UTF8 mailbox names are in UTF-8 too."""
         self.beside_flags: tuple[IndexItem, ...] = ()
         """What is told wherever flags are told, since the client has asked for it."""
         self.after_expunge: Callable[[IMAPSession], str] | None = None
@@ -192,6 +195,10 @@ class IMAPSession(Session[Reader, Status]):
     def selected(self) -> Selected:
         assert self.current is not None, "the state table let a command pass that needs a mailbox"
         return self.current
+
+    @property
+    def utf8(self) -> bool:
+        return bool(self.takes & Form.UTF8)
 
     # Reading.
 
@@ -239,7 +246,12 @@ class IMAPSession(Session[Reader, Status]):
                 await asyncio.sleep(0)
         allowance.take_line(len(line))
         reader = Reader(
-            b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid, vocabulary=self.dialect.vocabulary
+            b"".join(lines),
+            literals,
+            at=begun.end,
+            by_uid=begun.by_uid,
+            vocabulary=self.dialect.vocabulary,
+            utf8=self.utf8,
         )
         reader.announced = found[1] if found else None
         return reader
