@@ -4,31 +4,42 @@ import binascii
 import html
 import re
 import unicodedata
-from email.errors import HeaderParseError
-from email.header import decode_header
+from collections.abc import Iterator
 
+from mailhost.message import word_reader
+from mailhost.message.charsets import decoded
 from mailhost.message.headers import field_value, fields
 from mailhost.message.lexical import unfold
 
-CHARSETS = {"gb2312": "gb18030", "gbk": "gb18030", "us-ascii": "utf-8", "ascii": "utf-8"}
-"""What senders call one charset and mean by it its larger form."""
 LONGEST_FIELD = 64 << 10
+PIECE = 200
+"""Characters that are folded at one time."""
+MOST_GROWTH = 4
+_ASCII = re.compile(r"[\x00-\x7f]")
 _MEDIA = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]+)/([A-Za-z0-9!#$&^_.+-]+)")
 _CHARSET = re.compile(rb"""charset\*?\s*=\s*(?:"([^"]{1,60})"|([^\s;"]{1,60}))""", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 
 
 def folded(text: str) -> str:
-    """Two texts that look alike are alike."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """Two texts that look alike are alike (NFKC), and case does not matter."""
+    return text.casefold() if text.isascii() else "".join(map(_folded, _pieces(text)))
 
 
-def decoded(octets: bytes, charset: str) -> str:
-    name = charset.lower().strip("'")
-    try:
-        return octets.decode(CHARSETS.get(name, name), "replace")
-    except (LookupError, ValueError):
-        return octets.decode("latin-1")
+def _folded(piece: str) -> str:
+    """A piece that becomes much longer is left as it is: 200,000 ligatures of eighteen letters are no text."""
+    normal = unicodedata.normalize("NFKC", piece)
+    return (normal if len(normal) < MOST_GROWTH * len(piece) else piece).casefold()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut before an ASCII letter, to which no accent belongs: the time for one letter goes by the square of its accents."""
+    start = 0
+    while start < len(text):
+        cut = _ASCII.search(text, start + PIECE, start + 2 * PIECE)
+        end = cut.start() if cut else start + 2 * PIECE
+        yield text[start:end]
+        start = end
 
 
 def field_texts(block: bytes, name: bytes) -> list[str]:
@@ -44,13 +55,7 @@ def header_text(block: bytes) -> str:
 def _field_text(raw: bytes) -> str:
     value = unfold(raw[raw.index(b":") + 1 :][:LONGEST_FIELD])
     text = decoded(value, "utf-8")
-    if "=?" not in text:
-        return text
-    try:
-        words = decode_header(text)
-    except (HeaderParseError, ValueError):
-        return text
-    return "".join(word if isinstance(word, str) else decoded(word, charset or "utf-8") for word, charset in words)
+    return word_reader.decode(text) if "=?" in text else text
 
 
 def is_text(header: bytes) -> bool:

@@ -41,6 +41,9 @@ TURN_SECONDS = 0.002
 MOST_HEADER_OCTETS = 256 << 10
 PAGE_OF_ARRAYS = 2000
 READ_WHOLE_OCTETS = 256 << 10
+STRETCH = 256 << 10
+QUICK_OCTETS = 8 << 10
+"""Of a header that are decoded and folded in the loop, once for each text that is looked for."""
 MOST_PART_OCTETS = 4 << 20
 MOST_TEXT_OCTETS = 16 << 20
 """Of one message that are searched."""
@@ -67,6 +70,8 @@ class Candidate:
     arrived: date | None = None
     header: bytes = b""
     text: str = ""
+    fields: dict[bytes, list[str]] | None = None
+    """Fields that were looked at, folded: several keys may ask for one. b"" stands for the whole header."""
 
 
 Check = Callable[[Candidate], bool]
@@ -92,7 +97,7 @@ def step_of(key: Key) -> Step:
 
 async def search(session: IMAPSession, wanted: All) -> list[Candidate]:
     """The messages that the client knows of and for which every key holds, ascending."""
-    search = _Search(session)
+    search = _Search(session, _texts_in(wanted))
     flat = _flat(wanted)
     found = await search.known([key for key in flat if isinstance(key, Flagged)])
     for step in Step:
@@ -100,6 +105,18 @@ async def search(session: IMAPSession, wanted: All) -> list[Candidate]:
         if keys and found:
             found = await search.filtered(found, step, [search.check(key) for key in keys])
     return found
+
+
+def _texts_in(key: Key) -> int:
+    match key:
+        case All(keys):
+            return sum(map(_texts_in, keys))
+        case Or(one, other):
+            return _texts_in(one) + _texts_in(other)
+        case Not(inner):
+            return _texts_in(inner)
+        case _:
+            return int(isinstance(key, InField | InText))
 
 
 def _flat(key: All) -> list[Key]:
@@ -110,6 +127,8 @@ def _flat(key: All) -> list[Key]:
 @dataclass(slots=True)
 class _Search:
     session: IMAPSession
+    texts: int
+    """How many are looked for."""
     turn: float = field(default_factory=time.perf_counter)
 
     async def known(self, flagged: Sequence[Flagged]) -> list[Candidate]:
@@ -143,11 +162,23 @@ class _Search:
             for each in page:
                 if step >= Step.HEADER:
                     await self._read_octets(each, step)
-                if all(check(each) for check in checks):
+                if await self._all_hold(each, checks):
                     left.append(each)
-                each.located, each.header, each.text = None, b"", ""  # of one page only is anything kept
+                each.located, each.header, each.text, each.fields = (
+                    None,
+                    b"",
+                    "",
+                    None,
+                )  # of one page only is anything kept
                 await self._breathe()
         return left
+
+    async def _all_hold(self, each: Candidate, checks: Sequence[Check]) -> bool:
+        """Where many texts are looked for in much of a message, elsewhere than in the loop."""
+        header = len(each.header) + (len(each.located.header_cache) if each.located else 0)
+        if (header + len(each.text) // 16) * self.texts > QUICK_OCTETS:
+            return bool(await self.session.run_in_thread(lambda: all(check(each) for check in checks)))
+        return all(check(each) for check in checks)
 
     async def _breathe(self) -> None:
         if time.perf_counter() - self.turn > TURN_SECONDS:
@@ -265,7 +296,7 @@ def _stored_check(key: Key) -> Check:
             return lambda each: _holds(compare_days, _date(each, clock), day)
         case InField(name, text):
             looked_for = folded(text)
-            return lambda each: any(looked_for in folded(value) for value in _field(each, name))
+            return lambda each: any(looked_for in value for value in _folded_field(each, name))
         case InText(text, header_too):
             return _in_text(folded(text), header_too)
         case _:
@@ -274,9 +305,26 @@ def _stored_check(key: Key) -> Check:
 
 def _in_text(looked_for: str, header_too: bool) -> Check:
     def check(each: Candidate) -> bool:
-        return looked_for in each.text or (header_too and looked_for in folded(header_text(each.header)))
+        return _contains(each.text, looked_for) or (header_too and looked_for in _folded_field(each, b"")[0])
 
     return check
+
+
+def _contains(text: str, looked_for: str) -> bool:
+    """In stretches: one look through 16 MB would keep the interpreter from the loop, wherever it runs."""
+    return any(
+        text.find(looked_for, start, start + STRETCH + len(looked_for) - 1) >= 0
+        for start in range(0, len(text) or 1, STRETCH)
+    )
+
+
+def _folded_field(each: Candidate, name: bytes) -> list[str]:
+    if each.fields is None:
+        each.fields = {}
+    if name not in each.fields:
+        values = _field(each, name) if name else [header_text(each.header)]
+        each.fields[name] = [folded(value) for value in values]
+    return each.fields[name]
 
 
 def _field(each: Candidate, name: bytes) -> list[str]:

@@ -2,14 +2,17 @@
 
 import base64
 import quopri
+import unicodedata
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhost.imap.search_text import decoded, field_texts, folded, is_text, part_text
+from mailhost.imap import searching
+from mailhost.imap.search_text import PIECE, _pieces, field_texts, folded, is_text, part_text
 from mailhost.imap.searching import sent_day
+from mailhost.message.charsets import decoded
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,28 @@ def test_no_octets_and_no_charset_are_too_strange(octets: bytes, charset: str) -
 )
 def test_the_day_of_a_message_is_that_of_its_writer(value: bytes, day: date | None) -> None:
     assert sent_day(value) == day
+
+
+ACCENTED = st.text(st.sampled_from("aeo \u0301\u0308\u00e4\uff21\u4e2d\u1112\u1161\u11ab"), max_size=100)
+
+
+@given(ACCENTED, st.integers(1, 20))
+def test_text_is_folded_in_pieces_as_it_is_in_one(text: str, times: int) -> None:
+    """Where an ASCII letter comes now and then no accent is parted from its letter."""
+    long = (text + "x") * times
+    assert folded(long) == unicodedata.normalize("NFKC", long).casefold()
+
+
+@pytest.mark.parametrize("text", ["a" + "\u0301\u0327" * 3_000, "\ufdfa" * 3_000, "\u4e2d\u6587" * 3_000])
+def test_no_piece_of_a_text_is_long_nor_grows_much(text: str) -> None:
+    """Normalising goes by the square of the accents on one letter, and one ligature may become eighteen letters."""
+    assert max(map(len, _pieces(text))) <= 2 * PIECE
+    assert "".join(_pieces(text)) == text
+    assert len(folded(text)) <= 4 * len(text)
+
+
+@given(st.text("ab", max_size=60), st.text("ab", max_size=6), st.integers(1, 10))
+def test_a_text_is_found_over_every_border_of_two_stretches(text: str, looked_for: str, stretch: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "STRETCH", stretch)
+        assert searching._contains(text, looked_for) == (looked_for in text)
