@@ -40,7 +40,7 @@ class Incoming:
         self._arrival: Arrival | None = Arrival(
             session.services.blobs,
             self._filter,
-            session.settings.scan,
+            session.services.scan,
             session.settings.header_octets,
             smtputf8=session.envelope.smtputf8,
             binary=session.envelope.is_binary,

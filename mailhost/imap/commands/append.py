@@ -14,7 +14,6 @@ from mailhost.imap.literal import announced
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN, FlagList, MessageData
-from mailhost.message.budget import Limits
 from mailhost.message.form import Form
 from mailhost.message.newlines import CRLFSize
 from mailhost.message.structure import Scanned
@@ -66,7 +65,7 @@ async def run(session: IMAPSession, request: Append) -> Status:
             await incoming.discard()
             return received.problem
         blob, content = await incoming.finish()
-        structure = await structure_of(session.services.blobs, content, Limits())
+        structure = await structure_of(session.services.blobs, content, session.services.scan)
         other = await _surrogate(session, content, structure)
     except BaseException:
         await incoming.discard()
@@ -125,7 +124,7 @@ async def _surrogate(session: IMAPSession, content: bytes | Path, structure: Sca
     """For clients that do not take a header in UTF-8; this one has said that it may send such."""
     if not session.utf8:
         return None
-    return await surrogate_of(session.services.blobs, content, structure, Form.UTF8, Limits())
+    return await surrogate_of(session.services.blobs, content, structure, Form.UTF8, session.services.scan)
 
 
 async def _put(
