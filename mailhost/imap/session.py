@@ -130,6 +130,14 @@ class Dialect:
     vocabulary: Vocabulary
 
 
+class LongLine(SyntaxProblem):
+    """A line beyond its limit: it was skipped, and its command with it."""
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__("The line is too long")
+        self.head = head
+
+
 @dataclass(frozen=True, slots=True)
 class IMAPSettings:
     """What a listener can be told."""
@@ -210,10 +218,12 @@ class IMAPSession(Session[Reader, Status]):
         self.flags_told.clear()
         await self._skip_unread()
         allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
-        line = await self._line()
-        shown = self._shown(line)
-        self.heard(shown)
-        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
+        try:
+            line = await self._line()
+        except LongLine as problem:
+            self._take_tag(problem.head)
+            raise
+        self._take_tag(line)
         found = announced(line)
         try:
             begun = head(line)
@@ -256,13 +266,19 @@ class IMAPSession(Session[Reader, Status]):
         reader.announced = found[1] if found else None
         return reader
 
+    def _take_tag(self, line: bytes) -> None:
+        """What may be a password is no tag: it would be echoed."""
+        shown = self._shown(line)
+        self.heard(shown)
+        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
+
     async def _line(self) -> bytes:
         try:
             return await self.channel.read_line(self.services.limits.line_octets)
         except LineTooLong as problem:
             found = announced(problem.tail)
             self.refuse_literal(found and found[1])
-            raise SyntaxProblem("The line is too long") from None
+            raise LongLine(problem.head) from None
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment."""
