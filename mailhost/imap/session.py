@@ -391,7 +391,7 @@ class IMAPSession(Session[Reader, Status]):
 
     async def tell(self, command: Command[Any, Reader, Status]) -> None:
         """What others changed; no EXPUNGE while numbers must stand."""
-        if self.current is None:
+        if self.current is None or self.ended:
             return
         if self.current.view.gone:
             self.write(bye("The mailbox was deleted", UNAVAILABLE).line())

@@ -19,7 +19,7 @@ async def expunge(session: IMAPSession, _: None) -> Status:
     """The EXPUNGE responses are what the session tells after any command."""
     if session.selected.read_only:
         return READ_ONLY
-    return ok("EXPUNGE completed", await take_out(session, marked(session)))
+    return ok("EXPUNGE completed", await take_out(session, await marked(session)))
 
 
 async def close(session: IMAPSession, _: None) -> Status:
@@ -28,13 +28,15 @@ async def close(session: IMAPSession, _: None) -> Status:
     Nor a mod-sequence: what others changed was not told, and the client must not believe that it knows (RFC 7162 section 3.2.8).
     """
     if not session.selected.read_only:
-        await take_out(session, marked(session))
+        await take_out(session, await marked(session))
     await session.leave()
     return ok("CLOSE completed")
 
 
-def marked(session: IMAPSession) -> list[Uid]:
+async def marked(session: IMAPSession) -> list[Uid]:
+    """All that are, also those that another process has marked, of which the hint is still on its way."""
     index = session.selected.index
+    await session.services.indexes.refresh(index)
     return [Uid(uid) for uid, flags in zip(index.uids, index.flags, strict=True) if flags & DELETED]
 
 

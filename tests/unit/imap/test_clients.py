@@ -151,6 +151,9 @@ class Clients(RuleBasedStateMachine):
     def fetch(self, index: int, place: tuple[int, int], by_uid: bool, peek: bool) -> None:
         seat = self.ready(index)
         messages, uids, uid = self.chosen(seat, place, by_uid)
+        self.run(
+            self.here.services.indexes.check()
+        )  # else a message may seem to be seen that another process has just unmarked
         item = f"BODY{'.PEEK' if peek else ''}[HEADER.FIELDS (SUBJECT)]"
         answer, before, after = self.one(seat, Command(f"{uid}FETCH", f"{uid}FETCH {messages} (UID FLAGS {item})"))
         assert answer.condition == "OK"
@@ -257,6 +260,7 @@ class Clients(RuleBasedStateMachine):
     def search(self, index: int, by_uid: bool, word: str) -> None:
         seat = self.ready(index)
         self.run(seat.learn())
+        self.run(self.here.services.indexes.check())  # the hint of what another process did has come
         uid = "UID " if by_uid else ""
         answer, before, _ = self.one(seat, Command(f"{uid}SEARCH", f"{uid}SEARCH {word}"))
         holds = {"SEEN": "\\Seen", "KEYWORD work": "work"}.get(word)
@@ -333,6 +337,7 @@ class Clients(RuleBasedStateMachine):
     def one_of_three_wins(self, place: tuple[int, int]) -> None:
         """STORE bound to the same mod-sequence: one changes the message, the others hear that it has changed."""
         seats = [seat for index in range(3) if (seat := self.ready(index)).with_mod_seqs and not seat.read_only]
+        self.run(self._settle(done=True))
         now = self.run(self.truth(self.box))
         if len(seats) < 2 or not now.flags:
             return
