@@ -64,7 +64,8 @@ class Incoming:
 
     async def accept(self) -> Reply:
         """All has come: 250 means committed and synced."""
-        await self._take(self._decoder.end())
+        if held_back := self._decoder.end():
+            await self._take(held_back)
         if self.refusal is not None:
             return self.refusal
         assert self._arrival is not None
