@@ -73,7 +73,7 @@ async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Even
 def background(config: Config, services: Services) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
-    waiting = WaitingDeliveries(services.database, services.blobs, services.events)
+    waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),
@@ -144,6 +144,7 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
         limits=Limits(),
         allow_plaintext=config.login.allow_plaintext,
         locks=locks,
+        scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
         failure_delay=config.login.failure_delay,
     )
 
@@ -183,7 +184,6 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         message_timeout=listener.message_timeout.total_seconds(),
         least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
-        scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
     )
 
 

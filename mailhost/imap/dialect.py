@@ -85,6 +85,7 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
             _summed(each.select_parameters for each in chosen),
             _summed(each.search_keys for each in chosen),
             status_items,
+            _summed(each.append_data for each in chosen),
         ),
     )
 

@@ -175,12 +175,12 @@ class _Fetching:
         return {uid: form % row for uid, row in zip(uids, zip(page.numbers, *columns, strict=True), strict=True)}
 
     async def _served(self, uids: Sequence[Uid]) -> list[Served]:
-        return await self.session.read_store(messages.serve, self.selected.key, uids)
+        return await self.session.read_store(messages.serve, self.selected.key, uids, self.session.takes)
 
     # Bodies.
 
     async def _write_bodies(self, uids: Sequence[Uid]) -> None:
-        located = await self.session.read_store(messages.locate, self.selected.key, uids)
+        located = await self.session.read_store(messages.locate, self.selected.key, uids, self.session.takes)
         rows = await self._rows([each.uid for each in located if each.uid not in self.told], self.plan)
         rows |= await self._rows([each.uid for each in located if each.uid in self.told], self.plan.with_flags())
         for group in _groups([each for each in located if each.uid in rows]):

@@ -13,7 +13,19 @@ from typing import Any, TypeVar
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.ids import ModSeq
 from mailhost.imap import names
-from mailhost.imap.values import STAR, BodyItem, FetchItem, FlagList, Item, Literal, MessageSet, Section, Text, merged
+from mailhost.imap.values import (
+    STAR,
+    BodyItem,
+    FetchItem,
+    FlagList,
+    Item,
+    Literal,
+    MessageData,
+    MessageSet,
+    Section,
+    Text,
+    merged,
+)
 from mailhost.message.dates import parse_imap_date, parse_imap_date_time
 from mailhost.store.values import SYSTEM_FLAGS
 
@@ -76,6 +88,7 @@ class Vocabulary:
     search_keys: Mapping[bytes, Callable[[Any], Any]] = field(default_factory=dict)
     """Rules over a `KeyReader`, which answer with a `Key`."""
     status_items: Mapping[bytes, object] = field(default_factory=dict)
+    append_data: Mapping[bytes, Callable[["Reader"], MessageData]] = field(default_factory=dict)
 
 
 BASE_ALONE = Vocabulary()
@@ -164,7 +177,7 @@ class Reader:
 
     def parenthesised(self, rule: Callable[[], T], most: int = MOST_ITEMS) -> list[T]:
         """List = "(" [rule *(SP rule)] ")";"""
-        self._expect(b"(", "a parenthesis")
+        self.expect(b"(", "a parenthesis")
         values: list[T] = []
         while not self.accept(b")"):
             if values:
@@ -249,6 +262,14 @@ class Reader:
             raise self._problem("a literal")
         self._at = found.end()
         return self.announced
+
+    def message_data(self) -> MessageData:
+        """append-data = literal / append-data-ext (RFC 4466 section 2.7)"""
+        if self.follows(b"{"):
+            return MessageData(self.last_literal())
+        word = self.word()
+        self.space()
+        return self.added(self.vocabulary.append_data, word, "kind of message")(self)
 
     def nil_or_string(self) -> bytes | None:
         """Nstring = string / nil"""
@@ -427,19 +448,19 @@ class Reader:
         if not self.accept(b"<"):
             return None
         start = self.number()
-        self._expect(b".", "a dot")
+        self.expect(b".", "a dot")
         count = self.nz_number()
-        self._expect(b">", "the end of a partial")
+        self.expect(b">", "the end of a partial")
         return start, count
 
     def section(self) -> Section:
         """Section = "[" [section-spec] "]";"""
-        self._expect(b"[", "a section")
+        self.expect(b"[", "a section")
         part = self._section_part()
         text, fields = Text.ALL, tuple[bytes, ...]()
         if not part or self.accept(b"."):
             text, fields = self._section_text(part)
-        self._expect(b"]", "the end of a section")
+        self.expect(b"]", "the end of a section")
         return Section(part, text, fields)
 
     def _section_part(self) -> tuple[int, ...]:
@@ -490,7 +511,7 @@ class Reader:
         self._at = end
         return True
 
-    def _expect(self, mark: bytes, name: str) -> None:
+    def expect(self, mark: bytes, name: str) -> None:
         if not self.accept(mark):
             raise self._problem(name)
 

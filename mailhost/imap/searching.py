@@ -189,9 +189,9 @@ class _Search:
 
     async def _read_rows(self, page: Sequence[Candidate]) -> None:
         wanted = [each.uid for each in page if each.located is None]
-        key = self.session.selected.key
-        located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted)}
-        served = {each.uid: each for each in await self.session.read_store(messages.serve, key, wanted)}
+        key, takes = self.session.selected.key, self.session.takes
+        located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted, takes)}
+        served = {each.uid: each for each in await self.session.read_store(messages.serve, key, wanted, takes)}
         for each in page:
             if each.uid in located and each.uid in served:
                 each.located = located[each.uid]

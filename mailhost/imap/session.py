@@ -48,6 +48,7 @@ from mailhost.imap.responses import (
 )
 from mailhost.imap.values import IndexItem, Literal, MessageSet, State
 from mailhost.imap.view import NUMBERS_STAND, View
+from mailhost.message.form import Form
 from mailhost.store import mailboxes
 from mailhost.store.errors import (
     MailboxExists,
@@ -129,6 +130,14 @@ class Dialect:
     vocabulary: Vocabulary
 
 
+class LongLine(SyntaxProblem):
+    """A line beyond its limit: it was skipped, and its command with it."""
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__("The line is too long")
+        self.head = head
+
+
 @dataclass(frozen=True, slots=True)
 class IMAPSettings:
     """What a listener can be told."""
@@ -162,6 +171,8 @@ class IMAPSession(Session[Reader, Status]):
         self.current: Selected | None = None
         self.enabled: set[str] = set()
         """Extensions that the client has asked for, by ENABLE or by using them."""
+        self.takes = Form.PLAIN
+        """What the client takes beyond plain mail; with UTF8 mailbox names are in UTF-8 too."""
         self.beside_flags: tuple[IndexItem, ...] = ()
         """What is told wherever flags are told, since the client has asked for it."""
         self.after_expunge: Callable[[IMAPSession], str] | None = None
@@ -193,6 +204,10 @@ class IMAPSession(Session[Reader, Status]):
         assert self.current is not None, "the state table let a command pass that needs a mailbox"
         return self.current
 
+    @property
+    def utf8(self) -> bool:
+        return bool(self.takes & Form.UTF8)
+
     # Reading.
 
     async def greet(self) -> None:
@@ -203,10 +218,12 @@ class IMAPSession(Session[Reader, Status]):
         self.flags_told.clear()
         await self._skip_unread()
         allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
-        line = await self._line()
-        shown = self._shown(line)
-        self.heard(shown)
-        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
+        try:
+            line = await self._line()
+        except LongLine as problem:
+            self._take_tag(problem.head)
+            raise
+        self._take_tag(line)
         found = announced(line)
         try:
             begun = head(line)
@@ -239,10 +256,21 @@ class IMAPSession(Session[Reader, Status]):
                 await asyncio.sleep(0)
         allowance.take_line(len(line))
         reader = Reader(
-            b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid, vocabulary=self.dialect.vocabulary
+            b"".join(lines),
+            literals,
+            at=begun.end,
+            by_uid=begun.by_uid,
+            vocabulary=self.dialect.vocabulary,
+            utf8=self.utf8,
         )
         reader.announced = found[1] if found else None
         return reader
+
+    def _take_tag(self, line: bytes) -> None:
+        """What may be a password is no tag: it would be echoed."""
+        shown = self._shown(line)
+        self.heard(shown)
+        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
 
     async def _line(self) -> bytes:
         try:
@@ -250,7 +278,7 @@ class IMAPSession(Session[Reader, Status]):
         except LineTooLong as problem:
             found = announced(problem.tail)
             self.refuse_literal(found and found[1])
-            raise SyntaxProblem("The line is too long") from None
+            raise LongLine(problem.head) from None
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment."""

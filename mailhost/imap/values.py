@@ -134,6 +134,17 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageData:
+    """A message that is still on its way: what APPEND ends with."""
+
+    literal: Literal
+    closing: bytes = b""
+    """What stands behind the octets, before the end of the line."""
+    utf8: bool = False
+    """Whether the client has said that its header is UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
 class FlagList:
     """Flags as a client names them: the bits of the system's, and keywords."""
 

@@ -56,7 +56,9 @@ async def _tell(session: IMAPSession, kind: bytes, request: Lookup, tree: Sequen
         found = [
             (name, attributes) for name, attributes in tree[start : start + PAGE] if matches(mailboxes.composed(name))
         ]
-        await session.prompt(b"".join([listed(kind, attributes, SEPARATOR, name) for name, attributes in found]))
+        await session.prompt(
+            b"".join([listed(kind, attributes, SEPARATOR, name, utf8=session.utf8) for name, attributes in found])
+        )
     return ok(f"{kind.decode()} completed")
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mailhost.conversation.command import Command
+from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, no, ok, search_result
 from mailhost.imap.search_keys import All, Ending, KeyReader
@@ -26,6 +26,8 @@ def parse(reader: Reader) -> Search:
     reader.space()
     charset = "utf-8"  # what clients send that name none
     if reader.accept_word(b"CHARSET"):
+        if reader.utf8:
+            raise SyntaxProblem("No CHARSET once UTF8=ACCEPT is enabled: all is UTF-8")  # RFC 6855 section 3
         reader.space()
         named = reader.astring().upper()
         if named not in CHARSETS:

@@ -42,7 +42,7 @@ def parse(reader: Reader) -> Ask:
 async def run(session: IMAPSession, request: Ask) -> Status:
     found = await session.mailbox(request.name)
     words = [b"%b %d" % (item, await _value(session, found, item)) for item in request.items]
-    session.write(untagged(b"STATUS", mailbox(found.name), b"(%b)" % b" ".join(words)))
+    session.write(untagged(b"STATUS", mailbox(found.name, utf8=session.utf8), b"(%b)" % b" ".join(words)))
     return ok("STATUS completed")
 
 

@@ -12,6 +12,7 @@ from mailhost.imap.extensions import (
     special_use,
     uidplus,
     unselect,
+    utf8_accept,
 )
 from mailhost.imap.extensions import id as identification
 from mailhost.imap.extensions.extension import Extension
@@ -29,4 +30,5 @@ EXTENSIONS: tuple[Extension, ...] = (
     uidplus.EXTENSION,
     move.EXTENSION,
     condstore.EXTENSION,
+    utf8_accept.EXTENSION,
 )

@@ -8,7 +8,7 @@ from mailhost.conversation.command import Command
 from mailhost.imap.grammar import Reader, Rule
 from mailhost.imap.responses import Status
 from mailhost.imap.session import IMAPSession
-from mailhost.imap.values import FetchItem
+from mailhost.imap.values import FetchItem, MessageData
 from mailhost.store.values import Mailbox
 
 
@@ -39,3 +39,5 @@ class Extension:
     """What they answer with is not used yet: it is enough that the word was said, see `enabled_by`."""
     search_keys: Mapping[bytes, Callable[[Any], Any]] = field(default_factory=dict)
     status_items: Mapping[bytes, Callable[[Mailbox], int]] = field(default_factory=dict)
+    append_data: Mapping[bytes, Callable[[Reader], MessageData]] = field(default_factory=dict)
+    """Other ways than a literal to send a message."""

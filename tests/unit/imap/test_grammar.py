@@ -21,6 +21,7 @@ from mailhost.imap.values import (
     FlagList,
     Item,
     Literal,
+    MessageData,
     MessageSet,
     Section,
     Text,
@@ -163,7 +164,7 @@ def test_store_reads_flags_with_and_without_parentheses() -> None:
 def test_append_leaves_its_literal_on_its_way() -> None:
     reader = Reader(rb' Sent (\Draft) "01-Jan-2020 00:00:00 +0000" {310}', announced=Literal(310, synchronizing=True))
     read = append.parse(reader)
-    assert read == append.Append("Sent", FlagList(16), 1_577_836_800_000, Literal(310, synchronizing=True))
+    assert read == append.Append("Sent", FlagList(16), 1_577_836_800_000, MessageData(Literal(310, synchronizing=True)))
 
 
 def test_search_keys() -> None:
