@@ -2,7 +2,8 @@
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -179,6 +180,13 @@ class SMTPSession(Session[Reader, Reply]):
         await self.reset()
         self.helo, self.extended, self.login = "", False, None
 
+    @contextmanager
+    def octets_due(self) -> Iterator[None]:
+        """What comes now is no command. Should we fail before all of it is taken, the rest must not be read as one: the session ends."""
+        ended, self.ended = self.ended, True
+        yield
+        self.ended = ended
+
     async def greet(self) -> None:
         self.send(replies.reply(220, "", f"{self.services.host} ESMTP mailhost"))
 
@@ -186,8 +194,9 @@ class SMTPSession(Session[Reader, Reply]):
         self._reads_utf8 = self._envelope is not None and self._envelope.smtputf8
         try:
             line = await self.channel.read_line(self.settings.line_octets)
-        except LineTooLong:
-            raise LineProblem(replies.LINE_TOO_LONG) from None
+        except LineTooLong as problem:
+            self._verb = (Reader(problem.head).optional_word() or b"").decode("ascii", "replace").upper()
+            raise LineProblem(replies.LINE_TOO_LONG, last=self._has_octets_behind) from None
         reader = Reader(line)
         self._verb = (reader.optional_word() or b"").decode("ascii", "replace").upper()
         if self.services.events.lines:

@@ -41,7 +41,8 @@ async def run(session: SMTPSession, chunk: Chunk) -> Reply:
         return refusal
     message = _under_way(session)
     message.expect(chunk.octets)
-    await _read(message, chunk.octets)
+    with session.octets_due():
+        await _read(message, chunk.octets)
     if not chunk.is_last:
         return message.refusal or replies.CHUNK_OK.saying(f"{chunk.octets} octets taken")
     try:
