@@ -67,7 +67,8 @@ BASE: tuple[AnyCommand, ...] = (
 
 def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[str] = ()) -> Dialect:
     """The base and some extensions. Raises `UnknownExtension` where `without` names one that is not there."""
-    chosen = spoken(extensions, without, lambda each: each.name)
+    chosen = list(spoken(extensions, without, lambda each: each.name))
+    chosen = [each for each in chosen if each.needs <= {other.name for other in chosen}]
     commands = [*BASE, *(command for each in chosen for command in each.commands)]
     status_items = _summed(each.status_items for each in chosen)
     return Dialect(
@@ -76,6 +77,7 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
         any(each.non_synchronizing for each in chosen),
         frozenset(each.name for each in chosen if each.enable),
         status_items,
+        tuple(each.list_attributes for each in chosen if each.list_attributes),
         Vocabulary(
             _summed(each.fetch_items for each in chosen),
             _summed(each.fetch_modifiers for each in chosen),
@@ -83,6 +85,8 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
             _summed(each.select_parameters for each in chosen),
             _summed(each.search_keys for each in chosen),
             frozenset(status_items),
+            _summed(each.list_selections for each in chosen),
+            _summed(each.list_returns for each in chosen),
         ),
     )
 

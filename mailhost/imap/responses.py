@@ -136,15 +136,18 @@ def section(wanted: Section) -> bytes:
     return text
 
 
-def search_result(numbers: Iterable[int]) -> bytes:
-    """mailbox-data = "SEARCH" *(SP nz-number)"""
-    return b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers])
+def search_result(numbers: Iterable[int], *ends: bytes) -> bytes:
+    """mailbox-data = "SEARCH" *(SP nz-number) [SP search-sort-mod-seq]"""
+    return b"* SEARCH%b\r\n" % b"".join([*(b" %d" % number for number in numbers), *(b" %b" % end for end in ends)])
 
 
-def listed(kind: bytes, attributes: Sequence[str], separator: str, name: str, *, utf8: bool = False) -> bytes:
-    """mailbox-list = "(" [mbx-list-flags] ")" SP DQUOTE QUOTED-CHAR DQUOTE SP mailbox"""
+def listed(
+    kind: bytes, attributes: Sequence[str], separator: str, name: str, *, utf8: bool = False, extended: bytes = b""
+) -> bytes:
+    """mailbox-list = "(" [mbx-list-flags] ")" SP DQUOTE QUOTED-CHAR DQUOTE SP mailbox [SP mbox-list-extended]"""
     flags = " ".join(attributes).encode()
-    return b'* %b (%b) "%b" %b\r\n' % (kind, flags, separator.encode(), mailbox(name, utf8=utf8))
+    more = b" " + extended if extended else b""
+    return b'* %b (%b) "%b" %b%b\r\n' % (kind, flags, separator.encode(), mailbox(name, utf8=utf8), more)
 
 
 def uid_set(uids: Sequence[int]) -> str:

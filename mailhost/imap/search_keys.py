@@ -1,12 +1,14 @@
 """What SEARCH may ask for, and how it reads (RFC 3501 section 6.4.4). Pure."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from typing import Any
 
 from mailhost.conversation.command import SyntaxProblem
+from mailhost.ids import Uid
 from mailhost.imap.grammar import DEEPEST, Reader
 from mailhost.imap.values import MessageSet
 from mailhost.store.values import SystemFlag
@@ -144,12 +146,17 @@ SIZES: Mapping[bytes, Callable[[int, int], bool]] = {b"LARGER": operator.gt, b"S
 FIELDS = frozenset({b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO"})
 
 
+Ending = Callable[[Any, Sequence[Uid]], bytes]
+"""What a key adds to the end of a response that names these messages, at least one, of a view."""
+
+
 class KeyReader:
     """Reads the keys of one SEARCH; counts them, and how deep they go."""
 
     def __init__(self, reader: Reader, charset: str) -> None:
         self._reader = reader
         self._charset = charset
+        self.ends: list[Ending] = []
         self._keys = self._depth = 0
 
     def keys(self) -> All:

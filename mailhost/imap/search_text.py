@@ -1,56 +1,106 @@
-"""Text as people read it, to be searched: encoded words, transfer encodings and charsets undone, case and width folded. Pure."""
+"""Text as people read it, to be searched: encodings and charsets undone, case and width folded. Pure.
 
-import binascii
+All but the smallest texts are read in a thread, in pieces: a call into C on megabytes would hold every other thread as well.
+"""
+
 import html
 import re
 import unicodedata
-from email.errors import HeaderParseError
-from email.header import decode_header
+from binascii import Error, a2b_base64, a2b_qp
+from collections.abc import Collection, Iterator
 
+from mailhost.message.charsets import decoded_pieces
+from mailhost.message.header_text import parameter_texts, unstructured_text
 from mailhost.message.headers import field_value, fields
 from mailhost.message.lexical import unfold
 
-CHARSETS = {"gb2312": "gb18030", "gbk": "gb18030", "us-ascii": "utf-8", "ascii": "utf-8"}
-"""What senders call one charset and mean by it its larger form."""
 LONGEST_FIELD = 64 << 10
+PIECE = 32 << 10
+"""Octets or characters that are worked on at once."""
+WHOLE_HEADER = b""
+"""Stands for all fields, where a field's name is asked for."""
+BETWEEN = "\0"
+"""Between texts that do not belong together; no text that is looked for has it."""
+WITH_PARAMETERS = frozenset({b"content-type", b"content-disposition"})
+
 _MEDIA = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]+)/([A-Za-z0-9!#$&^_.+-]+)")
 _CHARSET = re.compile(rb"""charset\*?\s*=\s*(?:"([^"]{1,60})"|([^\s;"]{1,60}))""", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
+_BLANKS = re.compile(r"\s+")
+_CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+_WRAPPED = re.compile(rf"(?<=[{_CJK}])\r?\n(?=[{_CJK}])")
+"""A line end in the middle of Chinese: there are no blanks between words."""
+_MARK = re.compile(r"<!--|<(/?[A-Za-z][A-Za-z0-9]*+)?[^<>]*+>")
+_WITHIN_WORDS = frozenset(
+    ["a", "abbr", "b", "bdi", "bdo", "big", "code", "del", "em", "font", "i", "ins", "mark", "s", "small", "span"]
+) | {"strike", "strong", "sub", "sup", "tt", "u", "wbr"}
+"""Elements that may begin or end within a word."""
+_UNSEEN = {name: re.compile(rf"</{name}[^<>]*+>", re.IGNORECASE) for name in ("script", "style")}
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
 def folded(text: str) -> str:
     """Two texts that look alike are alike."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    if len(text) <= PIECE:
+        return _fold(text)
+    pieces: list[str] = []
+    for piece in _cut(text):
+        done = _fold(piece)
+        pieces.append(done.lstrip() if pieces and pieces[-1].endswith(" ") else done)
+    return "".join(pieces)
 
 
-def decoded(octets: bytes, charset: str) -> str:
-    name = charset.lower().strip("'")
-    try:
-        return octets.decode(CHARSETS.get(name, name), "replace")
-    except (LookupError, ValueError):
-        return octets.decode("latin-1")
+def _fold(text: str) -> str:
+    return _BLANKS.sub(" ", _WRAPPED.sub("", unicodedata.normalize("NFKC", text).casefold()))
 
 
-def field_texts(block: bytes, name: bytes) -> list[str]:
-    """The decoded values of each field of this name."""
-    wanted = name.lower()
-    return [_field_text(raw) for found, raw in fields(block) if found.lower() == wanted]
+def _cut(text: str) -> Iterator[str]:
+    """In pieces that end with a line or a word, where there is one."""
+    start = 0
+    while start < len(text):
+        end = start + PIECE
+        for mark in ("\n", " "):
+            found = text.find(mark, end, end + PIECE)
+            if found >= 0:
+                end = found + 1
+                break
+        yield text[start:end]
+        start = end
 
 
-def header_text(block: bytes) -> str:
-    return "\n".join(f"{name.decode('latin-1')}: {_field_text(raw)}" for name, raw in fields(block))
+def holds(text: str, looked_for: str) -> bool:
+    """Whether one folded text is in another."""
+    if len(text) <= 2 * PIECE:
+        return looked_for in text
+    more = PIECE + len(looked_for)
+    return any(text.find(looked_for, start, start + more) >= 0 for start in range(0, len(text), PIECE))
 
 
-def _field_text(raw: bytes) -> str:
+# The header.
+
+
+def folded_fields(block: bytes, names: Collection[bytes]) -> dict[bytes, str]:
+    """The text of the fields of these names, in lower case; those that the block has."""
+    found: dict[bytes, list[str]] = {name: [] for name in names if name == WHOLE_HEADER}
+    for spelt, raw in fields(block):
+        name = spelt.lower()
+        if name not in names and WHOLE_HEADER not in names:
+            continue
+        text = folded(_field_text(name, raw))
+        if name in names:
+            found.setdefault(name, []).append(text)
+        if WHOLE_HEADER in names:
+            found[WHOLE_HEADER].append(f"{name.decode()}: {text.lstrip()}")
+    return {name: BETWEEN.join(texts) for name, texts in found.items()}
+
+
+def _field_text(name: bytes, raw: bytes) -> str:
+    """RFC 2231 first, then RFC 2047, then what is raw."""
     value = unfold(raw[raw.index(b":") + 1 :][:LONGEST_FIELD])
-    text = decoded(value, "utf-8")
-    if "=?" not in text:
-        return text
-    try:
-        words = decode_header(text)
-    except (HeaderParseError, ValueError):
-        return text
-    return "".join(word if isinstance(word, str) else decoded(word, charset or "utf-8") for word, charset in words)
+    text = unstructured_text(value)
+    return " ".join([text, *parameter_texts(value)]) if name in WITH_PARAMETERS else text
+
+
+# Parts.
 
 
 def is_text(header: bytes) -> bool:
@@ -60,23 +110,75 @@ def is_text(header: bytes) -> bool:
 
 
 def part_text(header: bytes, body: bytes) -> str:
-    """The text of a leaf."""
+    """The folded text of a leaf."""
     media = field_value(header, b"content-type") or b"text/plain"
     charset = _CHARSET.search(media)
-    name = (charset[1] or charset[2]).decode("latin-1") if charset else "utf-8"
-    text = decoded(_octets(header, body), name)
-    if media.lower().lstrip().startswith(b"text/html"):
-        return html.unescape(_TAG.sub(" ", text))
-    return text
-
-
-def _octets(header: bytes, body: bytes) -> bytes:
+    name = (charset[1] or charset[2]).decode("latin-1") if charset else ""
     encoding = (field_value(header, b"content-transfer-encoding") or b"").strip().lower()
+    text = "".join(decoded_pieces(list(_octets(encoding, body)), name))
+    return folded(plain(text) if media.lower().lstrip().startswith(b"text/html") else text)
+
+
+def _octets(encoding: bytes, body: bytes) -> Iterator[bytes]:
+    if encoding == b"base64":
+        return _from_base64(body)
+    if encoding == b"quoted-printable":
+        return (a2b_qp(piece) for piece in _lines(body))
+    return (body[start : start + PIECE] for start in range(0, len(body), PIECE))
+
+
+def _from_base64(body: bytes) -> Iterator[bytes]:
+    """Four characters give three octets, wherever lines and pieces end."""
+    left = b""
+    for start in range(0, len(body), PIECE):
+        left += body[start : start + PIECE].translate(None, _NOT_BASE64)
+        whole = len(left) - len(left) % 4
+        yield a2b_base64(left[:whole])
+        left = left[whole:]
     try:
-        if encoding == b"base64":
-            return binascii.a2b_base64(body)
-        if encoding == b"quoted-printable":
-            return binascii.a2b_qp(body)
-    except binascii.Error:
-        return body
-    return body
+        yield a2b_base64(left + b"==")
+    except Error:
+        return
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(body):
+        end = body.find(b"\n", start + PIECE, start + 2 * PIECE) + 1 or start + 2 * PIECE
+        yield body[start:end]
+        start = end
+
+
+def plain(text: str) -> str:
+    """HTML without its marks, what is not seen left out."""
+    pieces: list[str] = []
+    at = 0
+    unended = set[str]()
+    for mark in _MARK.finditer(text):
+        if mark.start() < at:
+            continue
+        pieces.append(text[at : mark.start()])
+        name = (mark[1] or mark[0]).lower()
+        at = mark.end()
+        if name in _UNSEEN or name == "<!--":
+            at = _end_of_unseen(text, name, mark.end(), unended)
+        elif name.lstrip("/") not in _WITHIN_WORDS:
+            pieces.append(" ")
+    pieces.append(text[at:])
+    whole = "".join(pieces)
+    return html.unescape(whole) if "&" in whole else whole
+
+
+def _end_of_unseen(text: str, name: str, start: int, unended: set[str]) -> int:
+    """Where a comment, a script or a style ends. One that never does is looked for once."""
+    if name in unended:
+        return start
+    if name == "<!--":
+        end = text.find("-->", start) + 3
+    else:
+        found = _UNSEEN[name].search(text, start)
+        end = found.end() if found else 2
+    if end < start:
+        unended.add(name)
+        return start
+    return end

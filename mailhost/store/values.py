@@ -63,7 +63,6 @@ class Mailbox:
     unseen: int
     octets: int
     special_use: SpecialUse | None
-    subscribed: bool
 
 
 @dataclass(frozen=True, slots=True)
