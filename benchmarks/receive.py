@@ -145,8 +145,8 @@ def main() -> None:
 
 
 def settings(url: str) -> list[str]:
-    """A quiet log: one line a message is 5 % of its cost, and the disk's."""
-    return [f"database.url={url}", "log.level=warning"]
+    """A quiet log: one line a message is 5 % of its cost, and the disk's. No connection ends for the number of its messages."""
+    return [f"database.url={url}", "log.level=warning", "smtp.most_transactions=999999"]
 
 
 if __name__ == "__main__":

@@ -174,8 +174,13 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         message_octets=int(listener.message_octets),
         header_octets=int(config.limits.header_octets),
         most_recipients=listener.most_recipients,
+        most_transactions=listener.most_transactions,
+        most_commands=listener.most_commands,
+        most_hops=listener.most_hops,
         line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),
+        message_timeout=listener.message_timeout.total_seconds(),
+        least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
         scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
     )

@@ -23,7 +23,7 @@ import pytest
 from mailhost.config.settings import LISTENERS
 
 TOP = Path(__file__).parents[1]
-END_SECONDS = 4
+END_SECONDS = 30
 """How long a server may take to end, and a client to be answered."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import zstandard
 from sqlalchemy.exc import NoResultFound
 
+from mailhost.administration.surrogates import surrogates
 from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, BlobId, text_of
@@ -24,6 +25,7 @@ OF_ACCOUNTS: Mapping[str, Callable[[Transaction, AccountId], list[str]]] = {
     "uids": store.uids,
     "mod-sequences": store.mod_sequences,
     "wholeness": store.wholeness,
+    "surrogates": store.surrogates,
 }
 
 
@@ -32,7 +34,7 @@ class Finding:
     """Something that is not as it must be."""
 
     check: str
-    """Which rule: counters, uids, mod-sequences, wholeness, ledger, blobs."""
+    """Which rule: counters, uids, mod-sequences, wholeness, surrogates, ledger, blobs."""
     text: str
 
 
@@ -40,6 +42,7 @@ async def audit(database: Database, octets: BlobStore) -> list[Finding]:
     """All that is wrong; an empty list when nothing is. Every account, the ledger, and the octets of every message."""
     return [
         *[finding async for finding in _accounts(database)],
+        *[Finding("surrogates", text) async for text in surrogates(database, octets)],
         *[Finding("ledger", text) for text in await _ledger(database)],
         *[Finding("blobs", text) async for text in _unreadable(database, octets)],
     ]

@@ -112,10 +112,26 @@ class SMTP(Listener, frozen=True):
     """The longest command line: 512 octets are asked for (RFC 5321 section 4.5.3.1.4), an AUTH response may have 12,288 (RFC 4954 section 4)."""
     data_timeout: Wait = minutes(5)
     """Close a connection that falls silent in the middle of a message (RFC 5321 section 4.5.3.2.5 lets clients wait 3 minutes)."""
-    most_recipients: Annotated[int, Least(100, "RFC 5321 section 4.5.3.1.8")] = 1_000
-    """Recipients of one message; the next is told 452 and the client sends it again later (RFC 5321 section 4.5.3.1.10)."""
+    message_timeout: Annotated[Duration, Least(minutes(1))] = hours(2)
+    """Close a connection whose message is not whole after this long, however busily it sends."""
+    least_rate: Annotated[Octets, Least(Octets(0)), Most(mib(1))] = Octets(100)
+    """Octets a second: close a connection whose message comes more slowly, on the average and after data_timeout, so that a trickle
+    holds no connection for hours. 0 is no least rate."""
+    most_recipients: Annotated[int, Least(100, "RFC 5321 section 4.5.3.1.8"), Most(999_999, "RFC 9422 section 4.2")] = (
+        1_000
+    )
+    """Recipients of one message; the next is told 452 and the client sends it again later (RFC 5321 section 4.5.3.1.10). Announced
+    as RCPTMAX (RFC 9422)."""
+    most_transactions: Annotated[int, Least(1), Most(999_999, "RFC 9422 section 4.1")] = 10_000
+    """MAIL commands in one connection; the next is told 421, and the client opens another one. Announced as MAILMAX (RFC 9422)."""
+    most_commands: Annotated[int, Least(20)] = 1_000
+    """Commands in a row that bring neither a message nor a recipient, before the server hangs up: who only asks, or tries out
+    addresses, keeps others waiting."""
+    most_hops: Annotated[int, Least(10)] = 100
+    """Received fields; a message with more is in a loop and is refused. At least 100 should pass (RFC 5321 section 6.3)."""
     message_octets: Annotated[Octets, Least(kib(64), "RFC 5321 section 4.5.3.1.7"), Most(Octets(1 << 30))] = mib(50)
-    """The largest message; announced as SIZE (RFC 1870 section 3)."""
+    """The largest message; announced as SIZE (RFC 1870 section 3). It is the only bound on one line of text: longer ones than
+    the 1,000 octets of RFC 5321 section 4.5.3.1.6 are sent, so they are taken."""
     bare_newlines: Literal["refuse", "normalise"] = "refuse"
     """What a CR or LF that stands alone gets: "refuse" (550 5.6.0), or "normalise" to CRLF. Only CRLF.CRLF ends a message, in either case."""
 
@@ -218,7 +234,7 @@ class Limits(Section, frozen=True):
     mime_depth: Annotated[int, Least(1), Most(500)] = 100
     """How deep MIME parts may nest in each other; deeper ones are taken as plain octets."""
     header_octets: Annotated[Octets, Least(kib(16)), Most(mib(16))] = mib(1)
-    """Octets of one header block that are looked at for ENVELOPE and search."""
+    """Octets of one header block that are looked at for ENVELOPE and search. What comes by SMTP with a larger one is refused (552)."""
     most_mailboxes: Annotated[int, Least(10), Most(100_000)] = 10_000
     """Mailboxes of one account, by CREATE and RENAME. Names that it is subscribed to may be twice as many: they stay when a mailbox is gone."""
 

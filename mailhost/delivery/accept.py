@@ -1,20 +1,23 @@
 """The one transaction that makes a message ours: stored for those here, waiting for those elsewhere, each recipient one row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from mailhost.database.errors import Refused
 from mailhost.database.marks import for_many
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.route import Recipient, Route
-from mailhost.ids import BlobId, DeliveryId, MailboxId
+from mailhost.delivery.surrogate import new_surrogate
+from mailhost.ids import BlobId, DeliveryId, MailboxId, MessageId, fresh
 from mailhost.message.address import Address
+from mailhost.message.downgrade import downgraded
+from mailhost.message.form import Form
 from mailhost.message.received import delivered_to_field, return_path_field
 from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.mailboxes import Locked
-from mailhost.store.values import Content, Flags, NewMessage, Placed
+from mailhost.store.values import Content, Flags, MailboxKey, NewMessage, NewSurrogate, Placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,12 @@ class AcceptRequest:
     acceptance: Acceptance
     content: Content
     recipients: tuple[Recipient, ...]
+    surrogates: dict[MailboxId, MessageId] = field(default_factory=dict)
+    """Which rows its surrogates have got: an operation that runs again has the same."""
 
     @property
     def octets(self) -> int:
-        return self.content.blob.octets
+        return self.content.octets
 
     @property
     def rows(self) -> int:
@@ -58,7 +63,9 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     ]
     locked = mailboxes.lock(tx, keys) if keys else {}
     new = [message for each in requests for message in _messages(each, locked)]
-    blobs.insert_many(tx, [each.content.blob for each in requests])
+    octets = [each.content.blob for each in requests]
+    octets += [each.content.surrogate.blob for each in requests if each.content.surrogate is not None]
+    blobs.insert_many(tx, octets)
     answers = messages.put(tx, locked, new, requests[0].acceptance.at)
     placed = {(message.blob, message.mailbox.id): place for message, place in zip(new, answers, strict=True)}
     accepted = [Accepted(tuple(_ledger(each, placed))) for each in requests]
@@ -98,12 +105,48 @@ def _messages(request: AcceptRequest, locked: dict[MailboxId, Locked]) -> list[N
 
 def _message(request: AcceptRequest, route: Route) -> NewMessage:
     assert route.mailbox is not None
-    content, acceptance = request.content, request.acceptance
-    prefix = prefix_for(acceptance, route.address, content.structure.begins_with_field)
-    size = len(prefix) + content.blob.size
+    mailbox = route.mailbox.id
+
+    def surrogate_id() -> MessageId:
+        return request.surrogates.get(mailbox) or request.surrogates.setdefault(mailbox, MessageId(fresh()))
+
+    return message_for(request.acceptance, request.content, route.address, route.mailbox, route.message, surrogate_id)
+
+
+def message_for(
+    acceptance: Acceptance,
+    content: Content,
+    address: str,
+    mailbox: MailboxKey,
+    id_: MessageId,
+    surrogate_id: Callable[[], MessageId],
+) -> NewMessage:
+    """A recipient's copy: the octets as they came, behind our own fields; and its surrogate, where the one or the other needs it."""
+    prefix = prefix_for(acceptance, address, content.structure.begins_with_field)
+    surrogate = None
+    if content.surrogate is not None or not prefix.isascii():
+        surrogate = _surrogate(acceptance, content, address, surrogate_id())
+    size, crlf_size = len(prefix) + content.blob.size, content.crlf_size_after(prefix)
     return NewMessage(
-        route.mailbox, route.message, content.blob.id, content.structure, prefix, size, acceptance.at, Flags(0)
+        mailbox,
+        id_,
+        content.blob.id,
+        content.structure,
+        prefix,
+        size,
+        acceptance.at,
+        Flags(0),
+        crlf_size=crlf_size,
+        surrogate=surrogate,
     )
+
+
+def _surrogate(acceptance: Acceptance, content: Content, address: str, id_: MessageId) -> NewSurrogate:
+    """Of the message, or of its prefix alone: an address may be in UTF-8 though the message is not."""
+    its = content.surrogate or content
+    prefix = prefix_for(acceptance, address, its.structure.begins_with_field)
+    in_prefix = Form.PLAIN if prefix.isascii() else Form.UTF8
+    return new_surrogate(id_, its, downgraded(prefix), content.requires | in_prefix)
 
 
 def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Placed]) -> list[Delivery]:

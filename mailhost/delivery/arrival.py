@@ -1,13 +1,14 @@
 """A message on its way in: its header block passes one filter, and its octets go where they will rest, while they still flow."""
 
-import mmap
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from mailhost.delivery.surrogate import Made, surrogate_of
 from mailhost.message.budget import Limits
+from mailhost.message.form import Form
 from mailhost.message.structure import Scanned, scan
-from mailhost.store.octets import BlobStore
+from mailhost.store.octets import BlobStore, mapped
 from mailhost.store.values import Content
 
 HeaderFilter = Callable[[bytes], bytes]
@@ -25,9 +26,23 @@ class HeaderTooLarge(Exception):
 
 
 class Arrival:
-    """The octets of one message, decoded from the wire. Nothing is kept until `finish`; `discard` undoes the rest."""
+    """The octets of one message, decoded from the wire. Nothing is kept until `finish`; `discard` undoes all of it."""
 
-    def __init__(self, blobs: BlobStore, filter_header: HeaderFilter, limits: Limits, header_octets: int) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        filter_header: HeaderFilter,
+        limits: Limits,
+        header_octets: int,
+        *,
+        smtputf8: bool = False,
+        binary: bool = False,
+    ) -> None:
+        """With `smtputf8` the header may be UTF-8 (RFC 6531); with `binary` there may be NUL and bare newlines (RFC 3030)."""
+        self._may_hold = (Form.UTF8 if smtputf8 else Form.PLAIN) | (Form.BINARY if binary else Form.PLAIN)
+        self._other: Made | None = None
+        self._last = b"\r\n"
+        """The last octets kept: whether they end a line."""
         self._blobs = blobs
         self._incoming = blobs.incoming()
         self._filter = filter_header
@@ -45,7 +60,7 @@ class Arrival:
         """Take some octets. Raises `HeaderTooLarge`."""
         self.size += len(data)
         if self._head is None:
-            await self._incoming.write(data)
+            await self._keep(data)
             return
         self._head += data
         end = _header_end(self._head, self._searched) if self._is_header() else 0
@@ -61,14 +76,24 @@ class Arrival:
         if self._head is not None:  # a header and no body
             await self._pass_header(len(self._head))
         blob, content = await self._incoming.finish()
-        return Content(blob, await structure_of(self._blobs, content, self._limits))
+        structure = await structure_of(self._blobs, content, self._limits)
+        crlf_size = None if self._last == b"\r\n" else blob.size + 2
+        if self._may_hold is not Form.PLAIN:
+            self._other = await surrogate_of(self._blobs, content, structure, self._may_hold, self._limits)
+        if self._other is None:
+            return Content(blob, structure, crlf_size=crlf_size)
+        return Content(blob, structure, self._other.requires, self._other.content, crlf_size)
 
     async def discard(self) -> None:
         await self._incoming.discard()
+        if self._other is not None:
+            await self._other.discard()
 
     async def release(self) -> None:
         """The transaction is over, one way or the other."""
         await self._incoming.release()
+        if self._other is not None:
+            await self._other.release()
 
     def _is_header(self) -> bool:
         """Whether the content may begin with a header block; when its first line is no field, all of it is body."""
@@ -86,7 +111,12 @@ class Arrival:
             header = await self._blobs.in_thread(lambda: self._filter(header))
         elif end or not head:
             header = self._filter(header)
-        await self._incoming.write(header + head[end:])
+        await self._keep(header + head[end:])
+
+    async def _keep(self, data: bytes) -> None:
+        if data:
+            self._last = (self._last + data[-2:])[-2:]
+        await self._incoming.write(data)
 
 
 async def structure_of(blobs: BlobStore, content: bytes | Path, limits: Limits) -> Scanned:
@@ -112,5 +142,4 @@ def _is_costly(content: bytes) -> bool:
 
 
 def _scan_file(path: Path, limits: Limits) -> Scanned:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return scan(content, limits)
+    return scan(mapped(path), limits)

@@ -25,10 +25,13 @@ Content-Type: text/plain; charset=utf-8\r
 async def deliver_notice(database: Database, blobs: BlobStore, host: str, to: Address, subject: str, text: str) -> None:
     """A message from the postmaster, with the null reverse-path: nobody answers it (RFC 5321 section 6.1)."""
     journey, at = JourneyId(fresh()), now()
-    arrival = Arrival(blobs, lambda header: submitted(header, host, journey, at), Limits(), LARGEST_HEADER)
     header = HEADER.format(domain=to.domain, address=to.text(), subject=subject)
+    is_utf8 = not header.isascii()
+    arrival = Arrival(
+        blobs, lambda header: submitted(header, host, journey, at), Limits(), LARGEST_HEADER, smtputf8=is_utf8
+    )
     await arrival.write(header.encode() + text.replace("\n", "\r\n").encode())
     content = await arrival.finish()
     recipient = await Directory(database).route(to.local, to.domain)
-    acceptance = Acceptance(journey, at, "", "", None, "", content.blob.id, b"", content.blob.size)
+    acceptance = Acceptance(journey, at, "", "", None, "", content.blob.id, b"", content.blob.size, smtputf8=is_utf8)
     await database.write(accept, AcceptRequest(acceptance, content, (recipient,)))

@@ -8,17 +8,18 @@ from datetime import timedelta
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
 from mailhost.database.transaction import Transaction
-from mailhost.delivery.accept import Queued, prefix_for
+from mailhost.delivery.accept import Queued, message_for
 from mailhost.delivery.arrival import structure_of
 from mailhost.delivery.route import Place, resolve
+from mailhost.delivery.surrogate import Made, forms_in, surrogate_of
 from mailhost.events.event import FAULT, STORE_ADD, Events
 from mailhost.ids import DeliveryId, MessageId, Millis, fresh, now
 from mailhost.message.budget import Limits
 from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
-from mailhost.store import mailboxes, messages
+from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.octets import BlobStore
-from mailhost.store.values import Flags, MailboxKey, NewMessage
+from mailhost.store.values import Content, NewMessage, PreparedBlob
 from mailhost.users.changes import DirectoryChanged
 
 AT_ONCE = 50
@@ -74,8 +75,11 @@ class WaitingDeliveries:
         if place is None or place.mailbox is None:
             await self._database.write(entries.defer, delivery.id, "its mailbox is not there", self._later(delivery))
             return False
-        message = await self._message(acceptance, delivery, place.mailbox)
-        done = await self._database.write(store, delivery.id, message, self._clock())
+        content, other = await self._content(acceptance)
+        message = message_for(
+            acceptance, content, delivery.recipient, place.mailbox, MessageId(fresh()), lambda: MessageId(fresh())
+        )
+        done = await self._store(delivery, message, other)
         if done is not None:
             data = {"recipient": done.recipient, "state": "stored", "uid": done.uid, "octets": message.size}
             self._events.publish(STORE_ADD, journey=acceptance.journey, data=data)
@@ -87,20 +91,28 @@ class WaitingDeliveries:
         places, _ = await self._database.read(resolve, local_part, domain)
         return next((place for place in places if place.mailbox is not None), None)
 
-    async def _message(self, acceptance: Acceptance, delivery: Delivery, mailbox: MailboxKey) -> NewMessage:
-        content = b"".join([piece async for piece in self._blobs.blob_pieces(acceptance.blob, 0, 1 << 62)])
-        structure = await structure_of(self._blobs, content, Limits())
-        prefix = prefix_for(acceptance, delivery.recipient, structure.begins_with_field)
-        return NewMessage(
-            mailbox,
-            MessageId(fresh()),
-            acceptance.blob,
-            structure,
-            prefix,
-            len(prefix) + len(content),
-            acceptance.at,
-            Flags(0),
-        )
+    async def _content(self, acceptance: Acceptance) -> tuple[Content, Made | None]:
+        """What arrival made of it then; its surrogate is made anew, as no row had it."""
+        blob = await self._database.read(blobs.stored_one, acceptance.blob)
+        octets = b"".join([piece async for piece in self._blobs.blob_pieces(blob.id, 0, blob.size)])
+        structure = await structure_of(self._blobs, octets, Limits())
+        crlf_size = len(octets) + 2 if octets and not octets.endswith(b"\r\n") else None
+        may_hold = forms_in(acceptance)
+        other = may_hold and await surrogate_of(self._blobs, octets, structure, may_hold, Limits())
+        if not other:
+            return Content(blob, structure, crlf_size=crlf_size), None
+        return Content(blob, structure, other.requires, other.content, crlf_size), other
+
+    async def _store(self, delivery: Delivery, message: NewMessage, other: Made | None) -> Delivery | None:
+        if other is None:
+            return await self._database.write(store, delivery.id, message, None, self._clock())
+        try:
+            done = await self._database.write(store, delivery.id, message, other.content.blob, self._clock())
+            if done is None:  # no row names it
+                await other.discard()
+            return done
+        finally:
+            await other.release()
 
     def _later(self, delivery: Delivery) -> Millis:
         """Twice as long each time."""
@@ -112,12 +124,16 @@ class WaitingDeliveries:
             self._wake.set()
 
 
-def store(tx: Transaction, id_: DeliveryId, message: NewMessage, at: Millis) -> Delivery | None:
+def store(
+    tx: Transaction, id_: DeliveryId, message: NewMessage, surrogate_blob: PreparedBlob | None, at: Millis
+) -> Delivery | None:
     """Put the message into its mailbox and finish the row, in one transaction; nothing if somebody did it before."""
     waiting = entries.lock_waiting(tx, id_)
     locked = mailboxes.lock(tx, [message.mailbox])
     if waiting is None or not locked:
         return None
+    if surrogate_blob is not None:
+        blobs.insert_many(tx, [surrogate_blob])
     (placed,) = messages.put(tx, locked, [message], at)
     done = replace(
         waiting,

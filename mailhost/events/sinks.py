@@ -3,7 +3,7 @@
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
@@ -34,13 +34,13 @@ def configure_log(level: str, form: str) -> None:
 def log(event: Event) -> None:
     """One line an event: what happened, to whom, why."""
     logger = structlog.get_logger()
-    fields = {name: value for name, value in event.data.items() if name != "exception"}
+    fields = {name: _printable(value) for name, value in event.data.items() if name != "exception"}
     if event.connection is not None:
         fields["connection"] = str(event.connection)
     if event.journey is not None:
         fields["journey"] = text_of(event.journey)
     if event.cause:
-        fields["cause"] = event.cause
+        fields["cause"] = _printable(event.cause)
     if event.kind == FAULT:
         exception = event.data.get("exception")
         if isinstance(exception, BaseException):
@@ -48,6 +48,13 @@ def log(event: Event) -> None:
         logger.error(event.kind, **fields)
     else:
         logger.info(event.kind, **fields)
+
+
+def _printable(value: Any) -> Any:
+    """Control characters are shown, never sent to the terminal: a client's words may hold any."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
 
 
 class WireLog:
@@ -91,8 +98,7 @@ class WireLog:
         return event.octets.removeprefix(b"\r\n") if was_unended else event.octets
 
     def _write(self, event: Event, mark: str, text: str) -> None:
-        """Control characters are shown, never sent to the terminal."""
-        shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+        shown = _printable(text)
         connection = "" if event.connection is None else str(event.connection)
         protocol = self._protocols.get(event.connection, "")
         seconds, milliseconds = divmod(event.at, 1000)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from mailhost.message.lexical import unfold
 
-__all__ = ["field_value", "fields", "remove_fields", "select_fields", "unfold"]
+__all__ = ["field_value", "fields", "remove_fields", "replace_field", "select_fields", "unfold"]
 
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*\n?", re.MULTILINE)
 _EMPTY_LINE = re.compile(rb"^\r?(?:\n|\Z)", re.MULTILINE)
@@ -46,6 +46,19 @@ def remove_fields(block: bytes, predicate: Callable[[bytes, bytes], bool]) -> by
             at = found.end()
     kept.append(block[at:])
     return b"".join(kept)
+
+
+def replace_field(block: bytes, name: bytes, made: bytes) -> bytes:
+    """The block with a field in place of the first of that name (in lower case), or before all others; further ones go."""
+    kept, at, is_there = [], 0, False
+    for found in _FIELD.finditer(block, 0, _fields_end(block)):
+        if found[1].lower() == name:
+            kept.append(block[at : found.start()])
+            if not is_there:
+                kept.append(made if found[0].endswith(b"\n") else made.rstrip(b"\r\n"))
+            at, is_there = found.end(), True
+    kept.append(block[at:])
+    return b"".join(kept) if is_there else made + (block or b"\r\n")
 
 
 def _fields_end(block: bytes) -> int:

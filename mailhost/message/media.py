@@ -134,7 +134,7 @@ def basic_fields(media: Media, fields: Fields) -> bytes:
         written_parameters(media.parameters),
         _plain(fields, b"content-id"),
         _plain(fields, b"content-description"),
-        string(_encoding(fields)),
+        string(encoding_of(fields)),
     )
 
 
@@ -153,7 +153,8 @@ def _plain(fields: Fields, name: bytes) -> bytes:
     return nstring(unfold(value) or None) if value else NIL
 
 
-def _encoding(fields: Fields) -> bytes:
+def encoding_of(fields: Fields) -> bytes:
+    """Content-Transfer-Encoding in upper case (RFC 2045 section 6.1)."""
     value = fields.get(b"content-transfer-encoding")
     word = _WORD.match(without_comments(unfold(value))) if value else None
     return word[1].upper() if word else b"7BIT"

@@ -49,6 +49,23 @@ class PartWriter:
         return b"".join([_ROW.pack(*row) for row in self.rows])
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table, for whoever walks through a whole message."""
+
+    header_start: int
+    body_start: int
+    end: int
+    subtree: int
+    """How many rows the part and its own parts have."""
+    kind: Kind
+
+
+def rows(parts: bytes) -> list[Row]:
+    """All rows, in the order in which the parts begin."""
+    return [Row(start, body, end, subtree, Kind(kind)) for start, body, end, subtree, kind in _ROW.iter_unpack(parts)]
+
+
 def part(parts: bytes, section: tuple[int, ...]) -> Part | None:
     """The part of that number, or None; `()` is the whole message. (1,) of a message without parts is its body."""
     place = _place(parts, section)

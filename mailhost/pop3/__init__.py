@@ -1,4 +1,4 @@
-"""POP3: a client fetches its mail and, mostly, takes it away (RFC 1939; CAPA: RFC 2449; STLS: RFC 2595; AUTH: RFC 5034).
+"""POP3: a client fetches its mail and, mostly, takes it away (RFC 1939; CAPA: RFC 2449; STLS: RFC 2595; AUTH: RFC 5034; UTF8: RFC 6856).
 
 The maildrop is the INBOX, as it was at the login: one client at a time, and nothing leaves it before QUIT.
 

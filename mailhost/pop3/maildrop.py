@@ -10,6 +10,7 @@ from pathlib import Path
 from mailhost.database.database import Database
 from mailhost.database.errors import Refused
 from mailhost.ids import AccountId, Uid, UidValidity, now, text_of
+from mailhost.message.form import Form
 from mailhost.pop3.grammar import MessageNumber
 from mailhost.store import mailboxes, messages
 from mailhost.store.values import Located, Mailbox, MailboxKey
@@ -66,7 +67,9 @@ class Lock:
 class Maildrop:
     """Numbers, UIDs and sizes that stay as they were, and what the client has marked as deleted."""
 
-    def __init__(self, inbox: Mailbox, sizes: Sequence[tuple[Uid, int]], lock: Lock) -> None:
+    def __init__(self, inbox: Mailbox, sizes: Sequence[tuple[Uid, int]], lock: Lock, takes: Form = Form.PLAIN) -> None:
+        self.takes = takes
+        """What its client takes beyond plain mail; sizes are of what it gets."""
         self.key = MailboxKey(inbox.account, inbox.id)
         self.uid_validity: UidValidity = inbox.uid_validity
         self._uids = array("I", [uid for uid, _ in sizes])
@@ -114,13 +117,13 @@ class Maildrop:
         return Entry(number, Uid(self._uids[number - 1]), self._octets[number - 1])
 
 
-async def open_maildrop(database: Database, locks: Path, account: AccountId) -> Maildrop:
+async def open_maildrop(database: Database, locks: Path, account: AccountId, takes: Form) -> Maildrop:
     """Lock, then look. Raises `MaildropInUse`, `MailboxMissing`."""
     lock = Lock(locks, account)
     try:
         inbox = await database.read(mailboxes.find, account, mailboxes.INBOX)
         read = messages.sizes if inbox.messages > SMALL else messages.sizes_small
-        return Maildrop(inbox, await database.read(read, MailboxKey(account, inbox.id)), lock)
+        return Maildrop(inbox, await database.read(read, MailboxKey(account, inbox.id), takes), lock, takes)
     except BaseException:
         lock.release()
         raise
@@ -129,7 +132,7 @@ async def open_maildrop(database: Database, locks: Path, account: AccountId) -> 
 async def locate(database: Database, maildrop: Maildrop, number: MessageNumber) -> Located:
     """Where a message's octets are. Raises what `entry` raises, and `MessageGone`."""
     entry = maildrop.entry(number)
-    found = await database.read(messages.locate_present, maildrop.key, entry.uid)
+    found = await database.read(messages.locate_present, maildrop.key, entry.uid, maildrop.takes)
     if found is None:
         raise MessageGone
     return found

@@ -52,6 +52,7 @@ def err(text: str, code: str = "") -> Response:
 USER_ACCEPTED = ok("Send the password")
 """For every name alike: who has a maildrop here is nobody's business."""
 BEGIN_TLS = ok("Begin TLS negotiation")
+UTF8_TAKEN = ok("Headers come in UTF-8")
 DONE = ok("Done")
 GOODBYE = ok("Goodbye")
 CAPABILITIES = ok("Capabilities")

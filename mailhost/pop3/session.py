@@ -11,6 +11,7 @@ from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import Refused
 from mailhost.events.event import DATA_BLOCK, FAULT
+from mailhost.message.form import Form
 from mailhost.pop3 import grammar, responses
 from mailhost.pop3.grammar import Reader
 from mailhost.pop3.maildrop import Maildrop, MaildropInUse, MessageDeleted, MessageGone, NoSuchMessage, open_maildrop
@@ -69,6 +70,8 @@ class POP3Session(Session[Reader, Answer]):
         super().__init__(channel, services, commands)
         self.user: str | None = None
         """Who USER has said to be; forgotten after PASS."""
+        self.takes = Form.PLAIN
+        """What the client takes beyond plain mail."""
         self._capabilities = capabilities
         self._maildrop: Maildrop | None = None
         self._secret_ahead = False
@@ -92,7 +95,7 @@ class POP3Session(Session[Reader, Answer]):
 
     async def open_maildrop(self, login: Login) -> Response:
         """From AUTHORIZATION to TRANSACTION. Raises `MaildropInUse`, `MailboxMissing`."""
-        self._maildrop = await open_maildrop(self.services.database, self.services.locks, login.account)
+        self._maildrop = await open_maildrop(self.services.database, self.services.locks, login.account, self.takes)
         return responses.maildrop_open(self._maildrop.messages, self._maildrop.octets)
 
     async def greet(self) -> None:

@@ -1,6 +1,21 @@
-"""Where a message ends, and what its octets are: dots unstuffed (RFC 5321 section 4.5.2). Only CRLF.CRLF ends data."""
+"""Where a message ends, and what its octets are: by dots (RFC 5321 section 4.5.2), where only CRLF.CRLF ends data, or by chunks."""
+
+from typing import Protocol
 
 from mailhost.message.newlines import has_bare_newline, with_crlf
+
+
+class Decoder(Protocol):
+    """Makes the message's octets of what comes; says what they held that mail must not."""
+
+    bare_newlines: bool
+    nul: bool
+
+    def feed(self, data: bytes) -> bytes: ...
+    def end(self) -> bytes:
+        """What was held back, once all has come."""
+        ...
+
 
 END = b"\r\n.\r\n"
 KEPT_BACK = len(END) - 1
@@ -24,6 +39,10 @@ class DataDecoder:
         self.nul = False
         self.rest: bytes | None = None
         """What followed the end, once the end has come: the next commands."""
+
+    def end(self) -> bytes:
+        """Nothing is held back once the end has come."""
+        return b""
 
     def feed(self, data: bytes) -> bytes:
         """The message's octets that are certain by now."""
@@ -60,3 +79,40 @@ def _safe_cut(octets: bytes) -> int:
     if octets[:cut].endswith(b"\r\n"):
         return cut - 2
     return cut
+
+
+class ChunkDecoder:
+    """Takes the octets of chunks (RFC 3030), whose number is told before: nothing in them ends the message, nothing is unstuffed.
+
+    Lines still end with CRLF and hold no NUL, unless the message is `binary`.
+    """
+
+    __slots__ = ("_binary", "_held", "_normalise", "bare_newlines", "nul")
+
+    def __init__(self, *, normalise: bool = False, binary: bool = False) -> None:
+        self._held = b""
+        self._normalise = normalise
+        self._binary = binary
+        self.bare_newlines = False
+        self.nul = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The message's octets that are certain by now: a CR at the end may be half of a CRLF."""
+        if self._binary:
+            return data
+        seen = self._held + data
+        self._held = b"\r" if seen.endswith(b"\r") else b""
+        return self._content(seen.removesuffix(b"\r"))
+
+    def end(self) -> bytes:
+        """What was held back, once the last chunk has come."""
+        held, self._held = self._held, b""
+        return self._content(held)
+
+    def _content(self, octets: bytes) -> bytes:
+        self.nul = self.nul or b"\0" in octets
+        if has_bare_newline(octets):
+            if self._normalise:
+                return with_crlf(octets)
+            self.bare_newlines = True
+        return octets

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from mailhost.delivery.route import Recipient
 from mailhost.message.address import Address
 
+BINARY = "BINARYMIME"
+
 
 @dataclass(slots=True)
 class Envelope:
@@ -12,4 +14,23 @@ class Envelope:
     """None is the null one, of bounces."""
     declared_octets: int | None = None
     body: str = "7BIT"
+    smtputf8: bool = False
+    """Whether addresses and header may hold UTF-8, and replies too (RFC 6531)."""
+    envid: str | None = None
+    """The sender's own name for this message, to find in a DSN (RFC 3461 section 4.4)."""
+    ret: str | None = None
+    """How much of the message a DSN is to bring back: FULL or HDRS (RFC 3461 section 4.3)."""
     recipients: list[Recipient] = field(default_factory=list)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the message may hold any octet, and lines of any length (RFC 3030 section 3)."""
+        return self.body == BINARY
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What the sender wants to hear of one recipient (RFC 3461 sections 4.1 and 4.2)."""
+
+    notify: str | None = None
+    original: str | None = None

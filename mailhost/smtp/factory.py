@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from mailhost.conversation.services import Services
-from mailhost.smtp.dialect import conversation
+from mailhost.smtp.dialect import conversation, dialect
 from mailhost.smtp.replies import TOO_MANY_CONNECTIONS
 from mailhost.smtp.session import SMTPSettings
 from mailhost.transport.connection import ConversationFactory, Listening
@@ -15,4 +15,5 @@ class SMTPFactory(ConversationFactory):
     def __init__(
         self, services: Services, listening: Listening, settings: SMTPSettings, without: Collection[str] = ()
     ) -> None:
-        super().__init__(conversation(services, settings, without), listening, bytes(TOO_MANY_CONNECTIONS))
+        full = TOO_MANY_CONNECTIONS.encode(enhanced=dialect(without=without).codes)
+        super().__init__(conversation(services, settings, without), listening, full)

@@ -14,6 +14,11 @@ _KEYWORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*")
 _VALUE = re.compile(rb"[!-<>-~\x80-\xff]+")
 _BRACKETED = re.compile(rb'<((?:[^">]++|"[^"\\]*+(?:\\.[^"\\]*+)*")*)>')
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
+_HEXCHAR = re.compile(r"\+([0-9A-F]{2})")
+_UTF8_ADDRESS = re.compile(r"(?:[!-*,-<>-\[\]-~]|[^\x00-\x7f]|\\x\{[0-9A-F]{2,6}\})+")
+_EMBEDDED = re.compile(r"\\x\{([0-9A-F]+)\}")
+_WRITTEN_AS_NUMBERS = frozenset({0x20, 0x2B, 0x3D, 0x5C})
+_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+")
 _HOST = re.compile(rb"[A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_.\x80-\xff-]*)|\[[0-9A-Za-z.:-]+\]")
 
 
@@ -23,6 +28,8 @@ class Reader:
     def __init__(self, line: bytes) -> None:
         self._line = line
         self._at = 0
+        self.path_is_ascii = True
+        """Whether the path that was read needs no SMTPUTF8."""
 
     def word(self) -> bytes:
         """A run of anything but spaces, with the spaces before it skipped: clients write two where one belongs."""
@@ -97,6 +104,7 @@ class Reader:
 
     def _path(self, read: Callable[[bytes], Address | None]) -> Address | None:
         text = self._bracketed() if self._line[self._at : self._at + 1] == b"<" else self.word()
+        self.path_is_ascii = text.isascii()
         if len(text) > LONGEST_PATH:
             raise SyntaxProblem("the path is too long")
         try:
@@ -133,3 +141,30 @@ def number(parameters: Mapping[str, str], name: str, largest: int) -> int | None
 def is_xtext(value: str) -> bool:
     """Xtext = *( xchar / hexchar ), as a parameter carries an address (RFC 3461 section 4)."""
     return _XTEXT.fullmatch(value) is not None
+
+
+def decoded_xtext(value: str) -> str | None:
+    """What xtext stands for: printable ASCII (RFC 3461 sections 4.2 and 4.4). None where it is none."""
+    if not is_xtext(value):
+        return None
+    text = _HEXCHAR.sub(lambda found: chr(int(found[1], 16)), value)
+    return text if text.isascii() and text.isprintable() else None
+
+
+def decoded_utf8_address(value: str) -> str | None:
+    """Utf-8-addr-xtext / utf-8-addr-unitext, by its meaning (RFC 6533 section 3). None where it is neither."""
+    points = [int(digits, 16) for digits in _EMBEDDED.findall(value)]
+    if not _UTF8_ADDRESS.fullmatch(value) or not all(map(_is_embedded, points)):
+        return None
+    text = _EMBEDDED.sub(lambda found: chr(int(found[1], 16)), value)
+    return text if text.isprintable() else None
+
+
+def _is_embedded(point: int) -> bool:
+    """HEXPOINT: what an address may not show as it is."""
+    return point in _WRITTEN_AS_NUMBERS or (0x80 <= point <= 0x10FFFF and not 0xD800 <= point <= 0xDFFF)
+
+
+def is_atom(text: str) -> bool:
+    """Atom = 1*atext"""
+    return _ATOM.fullmatch(text) is not None

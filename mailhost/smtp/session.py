@@ -4,7 +4,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import PlaintextForbidden
@@ -15,12 +15,15 @@ from mailhost.delivery.route import RecipientUnknown
 from mailhost.events.event import REFUSED
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.smtp import replies
-from mailhost.smtp.envelope import Envelope
+from mailhost.smtp.envelope import Envelope, Wishes
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
 from mailhost.transport.channel import Channel, LineTooLong
 from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
 from mailhost.users.values import Login
+
+if TYPE_CHECKING:
+    from mailhost.smtp.incoming import Incoming
 
 
 class State(enum.Enum):
@@ -30,6 +33,8 @@ class State(enum.Enum):
     READY = "ready"
     MAIL = "mail"
     RECIPIENTS = "recipients"
+    CHUNKS = "chunks"
+    """A message is under way by BDAT (RFC 3030)."""
 
 
 LONGEST_SHOWN_VERB = 64
@@ -37,15 +42,15 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """A bare CR among them (RFC 5321 section 2.3.8); a TAB is taken for a space."""
 
 ANYWHERE = frozenset(State)
-AFTER_HELLO = frozenset(State) - {State.CONNECTED}
 
 
 class LineProblem(SyntaxProblem):
-    """A line that cannot be read at all, with the reply for it."""
+    """A line that cannot be read at all, with the reply for it; `last` where nothing sensible can follow."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, *, last: bool = False) -> None:
         super().__init__(reply.lines[0])
         self.reply = reply
+        self.last = last
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,20 @@ class SMTPSettings:
     header_octets: int = 1 << 20
     most_recipients: int = 1000
     """At least 100 (RFC 5321 section 4.5.3.1.8)."""
+    most_transactions: int = 10_000
+    """MAIL commands in one session, whatever becomes of them (RFC 9422 section 4.1)."""
+    most_commands: int = 1_000
+    """Commands in a row that bring no message and no recipient."""
     most_hops: int = 100
     """Received fields (RFC 5321 section 6.3)."""
     line_octets: int = 2048
     """RFC 5321 section 4.5.3.1.4 asks for 512, extensions for more."""
     data_timeout: float = 180.0
     """Seconds between two pieces of a message (RFC 5321 section 4.5.3.2.5)."""
+    message_timeout: float = 7200.0
+    """Seconds for one whole message."""
+    least_rate: int = 100
+    """Octets a second that a message must come with, measured from its beginning; `data_timeout` is free of it."""
     normalise_newlines: bool = False
     scan: ScanLimits = field(default_factory=ScanLimits)
 
@@ -87,6 +100,7 @@ STATE_REFUSALS: Mapping[State, Reply] = {
     State.READY: replies.MAIL_FIRST,
     State.MAIL: replies.RECIPIENT_FIRST,
     State.RECIPIENTS: replies.NESTED_MAIL,
+    State.CHUNKS: replies.DATA_AFTER_CHUNKS,
 }
 
 
@@ -98,6 +112,11 @@ class Dialect:
     announced: tuple[Callable[["SMTPSession"], tuple[str, ...]], ...]
     """What each extension says in EHLO now."""
     mail: Mapping[str, "MailParameter"]
+    rcpt: Mapping[str, "RcptParameter"]
+    bodies: tuple[str, ...]
+    """What MAIL's BODY may say."""
+    codes: bool
+    """Whether replies have enhanced codes (RFC 2034)."""
 
 
 class SMTPSession(Session[Reader, Reply]):
@@ -113,7 +132,14 @@ class SMTPSession(Session[Reader, Reply]):
         self.extended = False
         """Whether the client said EHLO, and so may be told of extensions."""
         self.login: Login | None = None
+        self.message: Incoming | None = None
+        """What is under way between the first octet and the reply to the last."""
+        self.transactions = 0
+        self.idle_commands = 0
+        """Since the last that brought a message or a recipient."""
         self._envelope: Envelope | None = None
+        self._reads_utf8 = False
+        """Whether the reply that is being made may hold UTF-8: its transaction has said SMTPUTF8 (RFC 6531 section 3.7.4)."""
         self._verb = ""
         """Of the command that is being answered."""
         self._secret_ahead = False
@@ -125,6 +151,8 @@ class SMTPSession(Session[Reader, Reply]):
             return State.CONNECTED
         if self._envelope is None:
             return State.READY
+        if self.message is not None:
+            return State.CHUNKS
         return State.RECIPIENTS if self._envelope.recipients else State.MAIL
 
     @property
@@ -136,20 +164,28 @@ class SMTPSession(Session[Reader, Reply]):
 
     def begin(self, envelope: Envelope) -> None:
         self._envelope = envelope
+        self._reads_utf8 = envelope.smtputf8
 
-    def reset(self) -> None:
-        """Forget the transaction (RFC 5321 section 4.1.1.5)."""
+    async def reset(self) -> None:
+        """Forget the transaction (RFC 5321 section 4.1.1.5), and what came of its message."""
         self._envelope = None
+        message, self.message = self.message, None
+        if message is not None:
+            await message.discard()
 
-    def forget_hello(self) -> None:
+    async def clean_up(self) -> None:
+        await self.reset()
+
+    async def forget_hello(self) -> None:
         """After STARTTLS nothing that was said before counts (RFC 3207 section 4.2)."""
-        self.reset()
+        await self.reset()
         self.helo, self.extended, self.login = "", False, None
 
     async def greet(self) -> None:
         self.send(replies.reply(220, "", f"{self.services.host} ESMTP mailhost"))
 
     async def read(self) -> Request[Reader]:
+        self._reads_utf8 = self._envelope is not None and self._envelope.smtputf8
         try:
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong:
@@ -158,17 +194,28 @@ class SMTPSession(Session[Reader, Reply]):
         self._verb = (reader.optional_word() or b"").decode("ascii", "replace").upper()
         if self.services.events.lines:
             self.heard(self._shown(line))
+        self._count()
         if _CONTROL.search(line):
             raise SyntaxProblem("a command has no control characters")
         self._secret_ahead = self._verb == "AUTH" or (self._secret_ahead and self._verb not in self.commands)
         return Request(self._verb, reader)
+
+    def _count(self) -> None:
+        """A client that only keeps the server busy is sent away."""
+        self.idle_commands += 1
+        if self.idle_commands > self.settings.most_commands:
+            raise LineProblem(replies.TOO_MANY_COMMANDS, last=True)
+
+    def say(self, answer: Reply) -> None:
+        """Write a reply in the form that this client has been promised."""
+        self.write(answer.encode(enhanced=self.dialect.codes, utf8=self._reads_utf8))
 
     def send(self, answer: Reply) -> None:
         if answer.code >= 400:
             self.publish(
                 REFUSED, cause=f"{answer.code} {answer.enhanced} {answer.lines[-1]}", data={"state": self.state.value}
             )
-        self.write(bytes(answer))
+        self.say(answer)
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command of ours may be a password that its client sends at the wrong moment."""
@@ -180,7 +227,7 @@ class SMTPSession(Session[Reader, Reply]):
 
     async def ask(self, prompt: Reply, limit: int) -> bytes:
         """Say something in the middle of a command, and read the line that answers it. Raises `LineTooLong`."""
-        self.write(bytes(prompt))
+        self.say(prompt)
         line = await self.channel.read_line(limit)
         self.heard(b"***")
         return line
@@ -196,10 +243,20 @@ class SMTPSession(Session[Reader, Reply]):
 
     def bad_syntax(self, problem: SyntaxProblem) -> Reply:
         if isinstance(problem, LineProblem):
+            self.ended = self.ended or problem.last
             return problem.reply
+        if self._has_octets_behind:
+            self.ended = True  # or they would be read as commands
+            return replies.BAD_CHUNK
         if self._verb in HELLOS:
             return replies.BAD_HELLO
         return replies.BAD_ARGUMENTS.saying(f"Syntax error: {problem}")
+
+    @property
+    def _has_octets_behind(self) -> bool:
+        """Whether the command that is being answered brings octets, whose number its line would have told."""
+        command = self.commands.get(self._verb)
+        return command is not None and command.streams
 
     def refused(self, refusal: Refused) -> Reply:
         if isinstance(refusal, LoginRefused) and self.ended:
@@ -213,15 +270,17 @@ class SMTPSession(Session[Reader, Reply]):
         return replies.FAULT
 
     def farewell(self, cause: str) -> None:
-        self.write(bytes(FAREWELLS[cause]))
+        self.say(FAREWELLS[cause])
 
     def misdirected(self, text: str) -> None:
-        self.write(bytes(replies.reply(421, "4.7.0", text)))
+        self.say(replies.reply(421, "4.7.0", text))
 
 
 SMTPCommand: TypeAlias = Command[SMTPSession, Reader, Reply]
 MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
 """Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
+RcptParameter: TypeAlias = Callable[[SMTPSession, Wishes, str], Reply | None]
+"""Likewise one of RCPT, for one recipient."""
 
 
 def _masked(line: bytes, words: int) -> bytes:

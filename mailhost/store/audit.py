@@ -1,15 +1,18 @@
 """What must be true of the store's rows. Each question answers with one sentence for each row of which it is not."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, select, union
+from sqlalchemy import Row, Select, and_, exists, func, or_, select, union
 
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
-from mailhost.ids import AccountId, BlobId, text_of
+from mailhost.ids import AccountId, BlobId, MessageId, Uid, text_of
+from mailhost.message.form import Form
 from mailhost.store import mailboxes, messages
 from mailhost.store.tables import blob, expunged_message, mailbox, mailbox_message, message
-from mailhost.store.values import MailboxKey
+from mailhost.store.values import Located, MailboxKey
 
 MOST = 1000
 """Findings of one question: a broken disk breaks everything, and nobody reads a million lines."""
@@ -69,7 +72,7 @@ def mod_sequences(tx: Transaction, account: AccountId) -> list[str]:
 
 @long
 def wholeness(tx: Transaction, account: AccountId) -> list[str]:
-    """A place has a mailbox and a message, a message has a place and a blob, and its size is what will be served."""
+    """A place has a mailbox and a message, a message has a place (or is a surrogate) and a blob, and its size is what will be served."""
     return [
         *(f"{_place(row)} is in no mailbox that exists" for row in _some(tx, _without_mailbox(account))),
         *(
@@ -90,6 +93,78 @@ def wholeness(tx: Transaction, account: AccountId) -> list[str]:
             for row in _some(tx, _of_other_size(account))
         ),
     ]
+
+
+@long
+def surrogates(tx: Transaction, account: AccountId) -> list[str]:
+    """Where a message requires more than plain mail there is a surrogate, and only there; it is a message of its own."""
+    other = message.alias("other")
+    found = other.c.account_id == message.c.account_id, other.c.id == message.c.surrogate_id
+    here = message.c.account_id == account
+    needy = (message.c.requires != 0) != message.c.surrogate_id.is_not(None)
+    lost = message.c.surrogate_id.is_not(None), ~exists().where(*found)
+    sized = select(message.c.id, message.c.surrogate_size, other.c.size).join_from(message, other, and_(*found))
+    differs = or_(message.c.surrogate_size.is_(None), message.c.surrogate_size != other.c.size)
+    chained = or_(other.c.surrogate_id.is_not(None), other.c.requires != 0)
+    placed = exists().where(
+        mailbox_message.c.account_id == account, mailbox_message.c.message_id == message.c.surrogate_id
+    )
+    questions = {
+        "requires more than plain mail or has a surrogate, not both": select(message.c.id).where(here, needy),
+        "has lost its surrogate": select(message.c.id).where(here, *lost),
+        "says another size of its surrogate": sized.where(here, differs),
+        "has a surrogate that needs one itself": sized.where(here, chained),
+        "has a surrogate that is in a mailbox itself": select(message.c.id).where(here, placed),
+    }
+    return [f"message {text_of(row.id)} {what}" for what, asked in questions.items() for row in _some(tx, asked)]
+
+
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """A surrogate as the row of its message names it."""
+
+    account: AccountId
+    id: MessageId
+    requires: Form
+    of: BlobId
+    """The octets of the message itself: the same where only its prefix needs another form."""
+
+
+@long
+def surrogate_page(tx: Transaction, account: AccountId, after: MessageId, most: int) -> list[Surrogate]:
+    """Some of an account's surrogates, ascending."""
+    its = message.c.surrogate_id
+    columns = message.c.requires, message.c.blob_id, its
+    page = select(*columns).where(message.c.account_id == account, its > after).order_by(its).limit(most)
+    return [Surrogate(account, row.surrogate_id, Form(row.requires), row.blob_id) for row in tx.execute(page)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a row of table `message` says of its octets."""
+
+    located: Located
+    structure: Mapping[str, object]
+
+
+FOUND_BY_SCAN = ("header_octets", "begins_with_field", "envelope", "body", "body_structure", "parts", "header_cache")
+
+
+def kept(tx: Transaction, account: AccountId, id_: MessageId) -> Kept | None:
+    row = tx.execute(select(message).where(message.c.account_id == account, message.c.id == id_)).one_or_none()
+    if row is None:
+        return None
+    located = Located(
+        Uid(0),
+        row.blob_id,
+        row.prefix,
+        row.size,
+        row.header_octets,
+        bool(row.begins_with_field),
+        row.parts,
+        row.header_cache,
+    )
+    return Kept(located, {name: getattr(row, name) for name in FOUND_BY_SCAN})
 
 
 @long
@@ -175,7 +250,8 @@ def _unplaced(account: AccountId) -> Select[Any]:
         message.c.id.not_in(select(places.c.message_id).where(places.c.account_id == account))
         for places in PLACES.values()
     ]
-    return select(message.c.id).where(message.c.account_id == account, *placed)
+    named = select(message.c.surrogate_id).where(message.c.account_id == account, message.c.surrogate_id.is_not(None))
+    return select(message.c.id).where(message.c.account_id == account, *placed, message.c.id.not_in(named))
 
 
 def _without_blob(account: AccountId) -> Select[Any]:

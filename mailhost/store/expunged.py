@@ -41,5 +41,11 @@ def _forget_contents(tx: Transaction, account: AccountId, ids: Sequence[MessageI
         select(table.c.message_id).where(table.c.account_id == account, one_of(table.c.message_id, ids))
         for table in (mailbox_message, expunged_message)
     ]
-    unplaced = [message.c.id.not_in(each) for each in placed]
-    tx.execute(delete(message).where(message.c.account_id == account, one_of(message.c.id, ids), *unplaced))
+    its = message.c.account_id == account
+    dead = its, one_of(message.c.id, ids), *(message.c.id.not_in(each) for each in placed)
+    surrogates = list(
+        tx.execute(select(message.c.surrogate_id).where(*dead, message.c.surrogate_id.is_not(None))).scalars()
+    )
+    tx.execute(delete(message).where(*dead))
+    if surrogates:
+        tx.execute(delete(message).where(its, one_of(message.c.id, surrogates)))

@@ -446,7 +446,8 @@ def canonical(name: str) -> str:
 
 def composed(name: str) -> str:
     """One spelling for what looks the same: NFC, as text on the net has it (RFC 5198 section 3)."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    is_name = len(name) <= LONGEST_NAME and not name.isascii()  # a longer one is nobody's, and could take a second
+    return unicodedata.normalize("NFC", name) if is_name else name
 
 
 def valid(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Table, func, insert, select
+from sqlalchemy import Row, Select, Table, case, func, insert, select
 from sqlalchemy import bindparam as bind
 
 from mailhost.database.errors import Refused
@@ -13,7 +13,8 @@ from mailhost.database.hot import Hot
 from mailhost.database.marks import for_many, long, long_by, one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import Among, one_of
-from mailhost.ids import MailboxId, Millis, ModSeq, Uid
+from mailhost.ids import MailboxId, MessageId, Millis, ModSeq, Uid
+from mailhost.message.form import Form
 from mailhost.store import blobs, mailboxes
 from mailhost.store.changes import Added, Expunged
 from mailhost.store.errors import MailboxMissing, TargetMissing, TooManyKeywords
@@ -27,6 +28,7 @@ from mailhost.store.values import (
     Located,
     MailboxKey,
     NewMessage,
+    NewSurrogate,
     Placed,
     PreparedBlob,
     Served,
@@ -50,6 +52,9 @@ INSERT_MESSAGE = Hot(
     "body_structure",
     "parts",
     "header_cache",
+    "requires",
+    "surrogate_id",
+    "surrogate_size",
 )
 PLACE_MESSAGE = Hot(
     insert(mailbox_message), "account_id", "mailbox_id", "uid", "message_id", "flags", "mod_seq", "saved_at"
@@ -68,21 +73,45 @@ def _within(places: Table, *columns: Any) -> Any:
     )
 
 
-def _in_both(*names: str) -> tuple[Among, Among]:
-    """Among the messages that are there, and among those expunged."""
-    columns = [message.c[name] for name in names]
-    return (
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read of messages: of those that are there, of those expunged, and of surrogates in the place of either."""
+
+    here: Among
+    expunged: Among
+    surrogates: tuple[Among, Among]
+
+
+def _reading(*names: str) -> _Reading:
+    columns = [message.c[name] for name in ("requires", *names)]
+    return _Reading(
         Among(_within(mailbox_message, *columns), mailbox_message.c.uid),
         Among(_within(expunged_message, *columns), expunged_message.c.uid),
+        (_of_surrogates(mailbox_message, names), _of_surrogates(expunged_message, names)),
     )
 
 
-SERVED = _in_both("size", "internal_date", "envelope", "body", "body_structure")
-LOCATED = _in_both("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
-WITH_SIZES = _within(
-    mailbox_message, mailbox_message.c.message_id, mailbox_message.c.flags, message.c.size, message.c.crlf_size
+OTHER = message.alias("other")
+
+
+def _of_surrogates(places: Table, names: Sequence[str]) -> Among:
+    """In the columns of `_within`; nothing but the UID of messages that have lost their surrogate."""
+    columns = [OTHER.c[name] for name in ("requires", *names)]
+    found = (OTHER.c.account_id == message.c.account_id) & (OTHER.c.id == message.c.surrogate_id)
+    statement: Select[Any] = _within(places, *columns)
+    return Among(statement.join(OTHER, found, isouter=True), places.c.uid)
+
+
+SERVED = _reading("size", "internal_date", "envelope", "body", "body_structure")
+LOCATED = _reading("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
+SIZES = _reading("crlf_size")
+EVERY_SIZE = _within(mailbox_message, message.c.requires, message.c.crlf_size)
+COUNTED = Among(
+    _within(
+        mailbox_message, mailbox_message.c.message_id, mailbox_message.c.flags, message.c.size, message.c.surrogate_size
+    ),
+    mailbox_message.c.uid,
 )
-SOME_WITH_SIZES = Among(WITH_SIZES, mailbox_message.c.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +121,15 @@ class Append:
     message: NewMessage
     blob: PreparedBlob
     saved_at: Millis
+    surrogate_blob: PreparedBlob | None = None
+
+    @property
+    def blobs(self) -> tuple[PreparedBlob, ...]:
+        return (self.blob,) if self.surrogate_blob is None else (self.blob, self.surrogate_blob)
 
     @property
     def octets(self) -> int:
-        return self.blob.octets
+        return sum(each.octets for each in self.blobs)
 
 
 @for_many
@@ -106,7 +140,7 @@ def append(tx: Transaction, requests: Sequence[Append]) -> list[Placed | Refused
     going = [(each, new) for each, new in zip(requests, ready, strict=True) if isinstance(new, NewMessage)]
     if not going:
         return [new for new in ready if isinstance(new, Refused)]
-    blobs.insert_many(tx, [each.blob for each, _ in going])
+    blobs.insert_many(tx, [its for each, _ in going for its in each.blobs])
     placed = iter(put(tx, locked, [new for _, new in going], going[0][0].saved_at))
     return [next(placed) if isinstance(new, NewMessage) else new for new in ready]
 
@@ -134,6 +168,8 @@ def put(tx: Transaction, locked: dict[Any, Locked], new: Sequence[NewMessage], s
         tally = tallies.get(key.id) or tallies.setdefault(key.id, _Tally(locked[key.id]))
         uid, mod_seq = tally.count(each)
         rows.append(_message_row(each))
+        if each.surrogate is not None:
+            rows.append(_surrogate_row(each, each.surrogate))
         places.append((key.account, key.id, uid, each.message, flags, mod_seq, saved_at))
         answers.append(Placed(tally.start.uid_validity, uid))
         changes.append(Added(key, ModSeq(mod_seq - 1), mod_seq, ((uid, flags),)))
@@ -160,7 +196,7 @@ class _Tally:
         uid = Uid(self.start.uid_next + self.messages)
         self.messages += 1
         self.unseen += not new.flags & SEEN
-        self.octets += new.size
+        self.octets += new.size if new.surrogate is None else max(new.size, new.surrogate.size)
         return uid, ModSeq(self.start.highest_mod_seq + self.messages)
 
     def counters(self) -> Counters:
@@ -184,7 +220,7 @@ def copy(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: Mailb
         raise TargetMissing
     if source.id not in locked:
         raise MailboxMissing
-    rows = _with_sizes(tx, source, uids)
+    rows = _joined(tx, COUNTED, source, uids)
     flags = _translated(tx, source, target, [row.flags for row in rows])
     start = locked[target.id]
     first, mod_seq = start.uid_next, ModSeq(start.highest_mod_seq + 1)
@@ -199,7 +235,7 @@ def copy(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: Mailb
         ],
     )
     unseen = sum(not flag & SEEN for flag in flags)
-    mailboxes.move_counters(tx, [(target, Counters(len(rows), 1, len(rows), unseen, sum(row.size for row in rows)))])
+    mailboxes.move_counters(tx, [(target, Counters(len(rows), 1, len(rows), unseen, _octets(rows)))])
     tx.announce(Added(target, start.highest_mod_seq, mod_seq, tuple(zip(targets, flags, strict=True))))
     return Copied(start.uid_validity, tuple(row.uid for row in rows), tuple(targets))
 
@@ -216,47 +252,51 @@ def move(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: Mailb
 def expunge(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], now: Millis, only: Flags = Flags(0)) -> list[Uid]:
     """Take messages out of a mailbox, those with all the flags of `only`; they rest until the sweeper comes. Answers with what left."""
     locked = mailboxes.lock_one(tx, key)
-    rows = [row for row in _with_sizes(tx, key, uids) if row.flags & only == only]
+    rows = [row for row in _joined(tx, COUNTED, key, uids) if row.flags & only == only]
     if not rows:
         return []
     gone = [Uid(row.uid) for row in rows]
     mod_seq = ModSeq(locked.highest_mod_seq + 1)
     mailboxes.bury(tx, _places(key, gone), mod_seq, now)
     unseen = sum(not row.flags & SEEN for row in rows)
-    mailboxes.move_counters(tx, [(key, Counters(0, 1, -len(rows), -unseen, -sum(row.size for row in rows)))])
+    mailboxes.move_counters(tx, [(key, Counters(0, 1, -len(rows), -unseen, -_octets(rows)))])
     tx.announce(Expunged(key, locked.highest_mod_seq, mod_seq, tuple(gone)))
     return gone
 
 
-def serve(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Served]:
+def serve(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], takes: Form = Form.PLAIN) -> list[Served]:
     """The finished bytes of some messages (a page of about 200), also of those expunged but not yet told."""
     return [
         Served(row.uid, row.size, row.internal_date, row.envelope, row.body, row.body_structure)
-        for row in _join(tx, key, uids, SERVED)
+        for row in _taken(tx, key, _rows(tx, key, uids, SERVED), SERVED, takes)
     ]
 
 
-def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> list[Located]:
+def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], takes: Form = Form.PLAIN) -> list[Located]:
     """Where the octets of some messages are, also of those expunged but not yet told."""
-    return _located(_join(tx, key, uids, LOCATED))
+    return _located(_taken(tx, key, _rows(tx, key, uids, LOCATED), LOCATED, takes))
 
 
 @one_statement
-def locate_present(tx: Transaction, key: MailboxKey, uid: Uid) -> Located | None:
-    """`locate` for POP3, which has no word for an expunged message that is still served: there is none."""
-    found = _located(_joined(tx, LOCATED[0], key, [uid]))
+def locate_present(tx: Transaction, key: MailboxKey, uid: Uid, takes: Form = Form.PLAIN) -> Located | None:
+    """`locate` for POP3, which has no word for an expunged message that is still served: there is none.
+
+    A surrogate is a second statement; it goes only with its message, and then there is none either.
+    """
+    found = _located(_taken(tx, key, _joined(tx, LOCATED.here, key, [uid]), LOCATED, takes))
     return found[0] if found else None
 
 
 @long
-def sizes(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
+def sizes(tx: Transaction, key: MailboxKey, takes: Form = Form.PLAIN) -> list[tuple[Uid, int]]:
     """UID and octets of every message, each line end a CRLF, ascending: a POP3 maildrop (RFC 1939 sections 5 and 11)."""
-    return [(row.uid, row.crlf_size) for row in _with_sizes(tx, key, None)]
+    rows = list(tx.execute(EVERY_SIZE, {"account": key.account, "mailbox": key.id}))
+    return [(row.uid, row.crlf_size) for row in _taken(tx, key, rows, SIZES, takes)]
 
 
-def sizes_small(tx: Transaction, key: MailboxKey) -> list[tuple[Uid, int]]:
+def sizes_small(tx: Transaction, key: MailboxKey, takes: Form = Form.PLAIN) -> list[tuple[Uid, int]]:
     """`sizes` for a mailbox of few messages: in the loop's thread it takes less than a hop to another."""
-    return sizes(tx, key)
+    return sizes(tx, key, takes)
 
 
 def hash_of(message_id: bytes) -> int:
@@ -280,22 +320,35 @@ def _located(rows: Sequence[Row[Any]]) -> list[Located]:
     ]
 
 
-def _join(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], statements: tuple[Among, Among]) -> list[Row[Any]]:
-    here, expunged = statements
-    rows = _joined(tx, here, key, uids)
+def _rows(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], reading: _Reading) -> list[Row[Any]]:
+    rows = _joined(tx, reading.here, key, uids)
     if len(rows) < len(uids):
-        rows = sorted([*rows, *_joined(tx, expunged, key, uids)], key=lambda row: row.uid)
+        rows = sorted([*rows, *_joined(tx, reading.expunged, key, uids)], key=lambda row: row.uid)
     return rows
+
+
+def _taken(tx: Transaction, key: MailboxKey, rows: list[Row[Any]], reading: _Reading, takes: Form) -> list[Row[Any]]:
+    """The rows, and in the place of those that require more than the client takes those of their surrogates.
+
+    One that has lost its surrogate is left out: raw it is served to nobody who does not take it.
+    """
+    lacks = ~int(takes)
+    needy = [row[0] for row in rows if row[1] & lacks]  # type: ignore[misc]  # by place: a name costs twice; Row[Any] has no length
+    if not needy:
+        return rows
+    instead = {row.uid: row for statement in reading.surrogates for row in _joined(tx, statement, key, needy)}
+    kept = dict.fromkeys(needy) | {uid: row for uid, row in instead.items() if row.requires is not None}
+    chosen = (kept.get(row.uid, row) for row in rows)
+    return [row for row in chosen if row is not None]
 
 
 def _joined(tx: Transaction, statement: Among, key: MailboxKey, uids: Sequence[Uid]) -> list[Row[Any]]:
     return list(tx.execute(*statement(uids, account=key.account, mailbox=key.id)))
 
 
-def _with_sizes(tx: Transaction, key: MailboxKey, uids: Sequence[Uid] | None) -> list[Row[Any]]:
-    if uids is None:
-        return list(tx.execute(WITH_SIZES, {"account": key.account, "mailbox": key.id}))
-    return _joined(tx, SOME_WITH_SIZES, key, uids)
+def _octets(rows: Sequence[Row[Any]]) -> int:
+    """What messages count for: the larger form, so that no client finds more than it was told (RFC 8438 section 2)."""
+    return sum(row.size if row.surrogate_size is None else max(row.size, row.surrogate_size) for row in rows)
 
 
 def _places(key: MailboxKey, uids: Sequence[Uid]) -> list[Any]:
@@ -319,15 +372,25 @@ def _translated(tx: Transaction, source: MailboxKey, target: MailboxKey, flags: 
 
 
 def _message_row(each: NewMessage) -> tuple[Any, ...]:
-    s = each.structure
+    row = _row(each.mailbox, each.message, each.internal_date, each)
+    other = each.surrogate
+    return (*row, 0, None, None) if other is None else (*row, int(other.requires), other.message, other.size)
+
+
+def _surrogate_row(each: NewMessage, other: NewSurrogate) -> tuple[Any, ...]:
+    return (*_row(each.mailbox, other.message, each.internal_date, other), 0, None, None)
+
+
+def _row(key: MailboxKey, id_: MessageId, internal_date: Millis, its: NewMessage | NewSurrogate) -> tuple[Any, ...]:
+    s = its.structure
     return (
-        each.mailbox.account,
-        each.message,
-        each.blob,
-        each.prefix,
-        each.size,
-        each.size if each.crlf_size is None else each.crlf_size,
-        each.internal_date,
+        key.account,
+        id_,
+        its.blob,
+        its.prefix,
+        its.size,
+        its.size if its.crlf_size is None else its.crlf_size,
+        internal_date,
         s.sent_date,
         hash_of(s.message_id),
         s.header_octets,
@@ -341,10 +404,12 @@ def _message_row(each: NewMessage) -> tuple[Any, ...]:
 
 
 def count(tx: Transaction, key: MailboxKey) -> tuple[int, int, int]:
-    """Messages, unseen and octets as counted: what the counters must equal."""
+    """Messages, unseen and octets (of the larger form) as counted: what the counters must equal."""
     unseen = 1 - mailbox_message.c.flags.bitwise_and(SEEN)
+    size, other = message.c.size, message.c.surrogate_size
+    octets = case((other > size, other), else_=size)
     row = tx.execute(
-        select(func.count(), func.coalesce(func.sum(unseen), 0), func.coalesce(func.sum(message.c.size), 0))
+        select(func.count(), func.coalesce(func.sum(unseen), 0), func.coalesce(func.sum(octets), 0))
         .join_from(
             mailbox_message,
             message,
@@ -352,5 +417,5 @@ def count(tx: Transaction, key: MailboxKey) -> tuple[int, int, int]:
         )
         .where(mailbox_message.c.account_id == key.account, mailbox_message.c.mailbox_id == key.id)
     ).one()
-    messages, unseen, octets = row  # type: ignore[misc]  # columns of a Table have no types
-    return int(messages), int(unseen), int(octets)
+    messages, not_seen, total = row  # type: ignore[misc]  # columns of a Table have no types
+    return int(messages), int(not_seen), int(total)

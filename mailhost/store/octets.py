@@ -6,6 +6,7 @@ shared folder, into rows of 256 KiB.
 
 import asyncio
 import hashlib
+import mmap
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -208,6 +209,12 @@ class Incoming:
         with suppress(OSError):  # what could not be written before cannot be written now either
             self._file.close()
         self._store.path_of(self._id).unlink(missing_ok=True)
+
+
+def mapped(path: Path) -> mmap.mmap:
+    """A file as octets; the system frees it with the value."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _id_of(name: str) -> BlobId | None:

@@ -70,6 +70,9 @@ message = Table(
     Column("body_structure", Octets, nullable=False),
     Column("parts", Octets, nullable=False),
     Column("header_cache", Octets, nullable=False),
+    Column("requires", SmallInteger, nullable=False, server_default="0"),  # what its readers must take: bits of `Form`
+    Column("surrogate_id", Identifier),  # the row of its surrogate, which others get in its place
+    Column("surrogate_size", Number),
     PrimaryKeyConstraint("account_id", "id"),
     Index(None, "blob_id"),
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NewType
 
 from mailhost.ids import AccountId, BlobId, MailboxId, MessageId, Millis, ModSeq, Uid, UidValidity
+from mailhost.message.form import Form
 from mailhost.message.structure import Scanned
 
 Structure = Scanned
@@ -113,6 +114,34 @@ class Content:
 
     blob: PreparedBlob
     structure: Structure
+    requires: Form = Form.PLAIN
+    surrogate: "Content | None" = None
+    """For clients that do not take what it requires."""
+    crlf_size: int | None = None
+    """Of the blob once each line end is a CRLF, where that differs from its size."""
+
+    def crlf_size_after(self, prefix: bytes) -> int | None:
+        """Of prefix and blob, for their row."""
+        return None if self.crlf_size is None else len(prefix) + self.crlf_size
+
+    @property
+    def octets(self) -> int:
+        """What its rows bring into the database."""
+        return self.blob.octets if self.surrogate is None else self.blob.octets + self.surrogate.octets
+
+
+@dataclass(frozen=True, slots=True)
+class NewSurrogate:
+    """A message's other form, with a row of its own in table `message` that no mailbox names."""
+
+    message: MessageId
+    blob: BlobId
+    structure: Structure
+    prefix: bytes
+    size: int
+    requires: Form
+    """What the message itself requires."""
+    crlf_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +160,7 @@ class NewMessage:
     keywords: tuple[str, ...] = ()
     crlf_size: int | None = None
     """Octets once each line end is a CRLF, where that differs from `size`: POP3 and relay send it so."""
+    surrogate: NewSurrogate | None = None
 
 
 @dataclass(frozen=True, slots=True)

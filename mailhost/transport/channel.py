@@ -136,13 +136,16 @@ class Channel:
     async def read_line(self, limit: int) -> bytes:
         """A line without its end, which is CRLF, or LF alone where a person types.
 
-        Raises `LineTooLong` beyond `limit` octets (the line is skipped), `EndOfInput`, `TimedOut`.
+        Raises `LineTooLong` beyond `limit` octets (the line is skipped), `EndOfInput`, `TimedOut`: the deadline is the whole
+        line's, so that an octet now and then does not hold a connection for ever.
         """
+        until = None
         while (end := self._input.find(b"\n", self._scanned)) < 0:
             self._scanned = len(self._input)
+            until = until or self._loop.time() + self.timeout
             if self._scanned > limit + 2:
-                raise LineTooLong(await self._skip_line())
-            await self._more()
+                raise LineTooLong(await self._skip_line(until))
+            await self._more(until)
         line = bytes(self._input[:end])
         self._take(end + 1)
         if line.endswith(b"\r"):
@@ -282,7 +285,7 @@ class Channel:
 
     # Below.
 
-    async def _more(self) -> None:
+    async def _more(self, until: float | None = None) -> None:
         self.flush()
         self.check()
         if self._ended:
@@ -294,17 +297,17 @@ class Channel:
             self._wire.resume()
         self._arrived = self._loop.create_future()
         try:
-            await self._wait(self._arrived)
+            await self._wait(self._arrived, until)
         finally:
             self._arrived = None
 
-    async def _skip_line(self) -> bytes:
+    async def _skip_line(self, until: float) -> bytes:
         """Answers with its last octets."""
         tail = b""
         while (end := self._input.find(b"\n")) < 0:
             tail = (tail + self._input[-TAIL_OCTETS:])[-TAIL_OCTETS:]
             self._take(len(self._input))
-            await self._more()
+            await self._more(until)
         tail = tail + bytes(self._input[max(end - TAIL_OCTETS, 0) : end])
         self._take(end + 1)
         return tail[-TAIL_OCTETS:].removesuffix(b"\r")
@@ -316,9 +319,9 @@ class Channel:
             self._paused = False
             self._wire.resume()
 
-    async def _wait(self, event: asyncio.Future[None]) -> None:
+    async def _wait(self, event: asyncio.Future[None], until: float | None = None) -> None:
         """One timer a connection, moved only when it fires: a wait costs no timer of its own."""
-        self._expires = self._loop.time() + self.timeout
+        self._expires = until or self._loop.time() + self.timeout
         if self._timer is None:
             self._timer = self._loop.call_at(self._expires, self._time_is_up)
         elif self._timer.when() > self._expires:

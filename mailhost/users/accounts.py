@@ -9,6 +9,7 @@ from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
 from mailhost.users import domains
 from mailhost.users.changes import AccountChanged, DirectoryChanged
 from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
+from mailhost.users.spelling import spelled
 from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
 
@@ -39,7 +40,7 @@ def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: s
     domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
         raise DomainMissing
-    local_part = local_part.lower()
+    local_part = spelled(local_part)
     if _is_taken(tx, domain_id, local_part):
         raise AccountExists
     tx.execute(
@@ -87,7 +88,7 @@ def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, n
         raise DomainMissing
     tx.execute(
         insert(alias).values(
-            id=fresh(), domain_id=domain_id, local_part=local_part.lower(), target=target, created_at=now
+            id=fresh(), domain_id=domain_id, local_part=spelled(local_part), target=target, created_at=now
         )
     )
     tx.announce(DirectoryChanged())
@@ -108,7 +109,7 @@ def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> Ui
 @one_statement
 def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
-    row = tx.execute(FIND, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
+    row = tx.execute(FIND, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
     if row is None:
         raise AccountMissing
     return _value(row)
@@ -117,7 +118,7 @@ def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
 @one_statement
 def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
     """An account and the hash of its password."""
-    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": local_part.lower()}).one_or_none()
+    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
     return None if row is None else (_value(row), row.secret)
 
 

@@ -3,6 +3,7 @@
 from mailhost.database.transaction import Transaction
 from mailhost.users import accounts, domains
 from mailhost.users.errors import AccountMissing
+from mailhost.users.spelling import spelled
 from mailhost.users.values import Account, Destination, Local, Remote, Target
 
 DEEPEST_ALIAS = 16
@@ -25,7 +26,7 @@ def destination(tx: Transaction, local_part: str, domain: str) -> Destination:
 def _follow(
     tx: Transaction, local_part: str, domain: str, found: dict[str, Target], seen: set[str], depth: int
 ) -> None:
-    address = f"{local_part.lower()}@{domain}"
+    address = f"{spelled(local_part)}@{domain}"
     if address in seen or depth > DEEPEST_ALIAS or len(found) >= MOST_TARGETS:
         return
     seen.add(address)
@@ -47,7 +48,7 @@ def _follow(
 
 def _names(local_part: str) -> list[str]:
     """The name itself, then without its tag."""
-    name = local_part.lower()
+    name = spelled(local_part)
     untagged, tag, _ = name.partition(TAG)
     return [name, untagged] if tag and untagged else [name]
 

@@ -49,12 +49,20 @@ async def office(database: Database, place: Place) -> AsyncIterator[BlobStore]:
         octets.close()
 
 
-async def send(database: Database, octets: BlobStore, content: bytes, *addresses: str) -> None:
-    arrival = Arrival(octets, lambda header: header, Limits(), 1 << 20)
+async def send(
+    database: Database,
+    octets: BlobStore,
+    content: bytes,
+    *addresses: str,
+    reverse_path: str = "a@b.example",
+    smtputf8: bool = False,
+    binary: bool = False,
+) -> None:
+    arrival = Arrival(octets, lambda header: header, Limits(), 1 << 20, smtputf8=smtputf8, binary=binary)
     await arrival.write(content)
     accepted = await arrival.finish()
     acceptance = Acceptance(
-        JourneyId(fresh()), now(), "192.0.2.1", "client", None, "a@b.example", accepted.blob.id, b"Received: x\r\n", 1
+        JourneyId(fresh()), now(), "192.0.2.1", "client", None, reverse_path, accepted.blob.id, b"Received: x\r\n", 1
     )
     recipients = []
     for address in addresses:
@@ -137,6 +145,70 @@ BREAKAGES = [
 @pytest.mark.parametrize(("sql", "check", "words"), BREAKAGES, ids=[sql for sql, _, _ in BREAKAGES])
 async def test_each_broken_rule_is_found(database: Database, place: Place, sql: str, check: str, words: str) -> None:
     async with office(database, place) as octets:
+        await database.write(run_sql, sql)
+        found = await audit(database, octets)
+        assert [each for each in found if each.check == check and words in each.text], found
+
+
+ORIGINAL, SURROGATE = "requires <> 0", "id IN (SELECT surrogate_id FROM message)"
+IN_MAILBOX = "UPDATE mailbox_message SET message_id = (SELECT surrogate_id FROM message WHERE requires = 1)"
+BROKEN_SURROGATES = [
+    (f"UPDATE message SET requires = 0 WHERE {ORIGINAL}", "surrogates", "requires more than plain mail or"),
+    (f"UPDATE message SET surrogate_id = NULL WHERE {ORIGINAL}", "surrogates", "requires more than plain mail or"),
+    (f"UPDATE message SET surrogate_id = NULL WHERE {ORIGINAL}", "wholeness", "is in no mailbox and was never"),
+    (f"DELETE FROM message WHERE {SURROGATE}", "surrogates", "has lost its surrogate"),
+    (f"UPDATE message SET surrogate_size = 1 WHERE {ORIGINAL}", "surrogates", "says another size"),
+    (f"UPDATE message SET surrogate_size = 9999 WHERE {ORIGINAL}", "counters", "octets, and has"),
+    (f"UPDATE message SET requires = 1 WHERE {SURROGATE}", "surrogates", "needs one itself"),
+    (f"{IN_MAILBOX} WHERE uid = 3", "surrogates", "is in a mailbox itself"),
+    (f"UPDATE message SET envelope = body WHERE {SURROGATE}", "surrogates", "is not what its row says: envelope"),
+    (f"UPDATE message SET parts = body WHERE {SURROGATE}", "surrogates", "is not what its row says: parts"),
+    (f"UPDATE message SET size = size - 1 WHERE {SURROGATE}", "wholeness", "octets, prefix and blob have"),
+    (
+        f"UPDATE message SET prefix = (SELECT prefix FROM message WHERE requires = 1) WHERE {SURROGATE}",
+        "surrogates",
+        "has a prefix",
+    ),
+    (
+        (
+            "UPDATE message SET blob_id = (SELECT blob_id FROM message AS other WHERE other.requires = 3)"
+            " WHERE id IN (SELECT surrogate_id FROM message WHERE requires = 3)"
+        ),
+        "surrogates",
+        "has NUL in it",
+    ),
+    (
+        (
+            "UPDATE message SET blob_id = (SELECT min(blob_id) FROM message AS other WHERE other.requires <> 0)"
+            " WHERE id IN (SELECT surrogate_id FROM message WHERE requires = 3)"
+        ),
+        "surrogates",
+        "has headers that are not ASCII",
+    ),
+]
+
+
+@asynccontextmanager
+async def with_surrogates(database: Database, place: Place) -> AsyncIterator[BlobStore]:
+    """Carol has a message in UTF-8, from an address in UTF-8, and one that is binary as well."""
+    async with office(database, place) as octets:
+        utf8 = "Subject: 会议\r\n\r\nx\r\n".encode()
+        await send(database, octets, utf8, "carol@example.org", smtputf8=True, reverse_path="李@b.example")
+        binary = "Subject: 图\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\r\n".encode()
+        await send(database, octets, binary, "carol@example.org", smtputf8=True, binary=True)
+        yield octets
+
+
+async def test_nothing_is_found_where_surrogates_are_whole(database: Database, place: Place) -> None:
+    async with with_surrogates(database, place) as octets:
+        assert await audit(database, octets) == []
+
+
+@pytest.mark.parametrize(("sql", "check", "words"), BROKEN_SURROGATES, ids=[sql for sql, _, _ in BROKEN_SURROGATES])
+async def test_each_broken_surrogate_is_found(
+    database: Database, place: Place, sql: str, check: str, words: str
+) -> None:
+    async with with_surrogates(database, place) as octets:
         await database.write(run_sql, sql)
         found = await audit(database, octets)
         assert [each for each in found if each.check == check and words in each.text], found

@@ -15,7 +15,8 @@ from mailhost.administration.sweeper import IN_USE, Sweeper, SweepSettings, Swep
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
 from mailhost.database.transaction import Transaction
-from mailhost.ids import DeliveryId, JourneyId, Millis, fresh, now
+from mailhost.ids import DeliveryId, JourneyId, Millis, Uid, fresh, now
+from mailhost.message.form import Form
 from mailhost.queue import entries
 from mailhost.queue.tables import acceptance, delivery
 from mailhost.queue.values import Acceptance, Delivery, State
@@ -25,6 +26,7 @@ from mailhost.store.tables import blob, blob_chunk, expunged_message, message
 from mailhost.store.values import Place, PreparedBlob
 from tests.store.building import account_with, check, count_rows, fill, new
 from tests.store.building import blob as make_blob
+from tests.store.test_surrogates import with_surrogate
 
 DAY = timedelta(days=1)
 NOTHING = Swept(0, 0, 0, 0)
@@ -126,6 +128,24 @@ async def test_content_stays_while_another_mailbox_has_it(database: Database, wo
     await database.write(mailboxes.remove, account, "B", clock.at)
     assert await its.after(8 * DAY) == Swept(2, 0, 2, 0)
     assert await database.read(count_rows, expunged_message, message, blob) == [0, 0, 0]
+
+
+async def test_a_surrogate_goes_with_the_last_copy_of_its_message_and_its_blob_too(
+    database: Database, world: Any, clock: Clock
+) -> None:
+    its = world(database)
+    _, [key, other] = await account_with(database, "A", "B")
+    await database.write(messages.append, with_surrogate(key, Form.UTF8))
+    await fill(database, key, 1)
+    copied = await database.write(messages.copy, key, [Uid(1)], other, clock.at)
+    await database.write(messages.expunge, key, [Uid(1)], clock.at)
+    assert await its.after(8 * DAY) == Swept(1, 0, 0, 0)
+    assert await database.read(count_rows, message, blob) == [3, 3]
+    assert len(await database.read(messages.locate, other, copied.targets)) == 1
+    await database.write(messages.expunge, other, copied.targets, clock.at)
+    assert await its.after(6 * DAY) == NOTHING
+    assert await its.after(2 * DAY) == Swept(1, 0, 2, 0)
+    assert await database.read(count_rows, expunged_message, message, blob) == [0, 1, 1]
 
 
 async def test_finished_deliveries_go_and_waiting_ones_stay(database: Database, world: Any, clock: Clock) -> None:

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import NullPool, inspect
+from alembic import command
+from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from mailhost.database.errors import SchemaTooNew
-from mailhost.database.migrate import migrate_postgresql, migrate_sqlite
+from mailhost.database.migrate import _config, _revision, migrate_postgresql, migrate_sqlite
 from mailhost.database.types import METADATA
 from mailhost.queue import tables as queue_tables
 from mailhost.store import tables as store_tables
@@ -162,3 +163,120 @@ def test_the_tables_are_those_of_the_migrations(migrated_file: Path) -> None:
                 column.name: not column.nullable for column in table.columns
             }, table.name
     driver.close()
+
+
+# 0002: surrogates.
+
+BOX = "INSERT INTO mailbox VALUES (7, 8, 'INBOX', 1, 3, 2, 1, NULL, 0, {messages}, {messages}, {octets})"
+BLOB = "INSERT INTO blob VALUES ({id}, {empty}, 90, 90, 0, 0, {empty})"
+PLACED = "INSERT INTO mailbox_message VALUES (7, 8, {uid}, {id}, 0, {uid}, 0)"
+COLUMNS = (
+    "account_id, id, blob_id, prefix, size, crlf_size, internal_date, message_id_hash, header_octets,"
+    " begins_with_field, envelope, body, body_structure, parts, header_cache"
+)
+ROW = "INSERT INTO message ({columns}{more}) VALUES (7, {id}, {blob}, {empty}, {size}, {size}, 0, 0, 0, 1, {five}{values})"
+
+
+def row(empty: str, id_: int, blob: int, size: int, more: str = "", values: str = "") -> str:
+    five = ", ".join([empty] * 5)
+    return ROW.format(columns=COLUMNS, more=more, id=id_, blob=blob, empty=empty, size=size, five=five, values=values)
+
+
+def mail_of_0001(empty: str) -> list[str]:
+    return [
+        BOX.format(messages=1, octets=100),
+        BLOB.format(id=1, empty=empty),
+        row(empty, 11, 1, 100),
+        PLACED.format(uid=1, id=11),
+    ]
+
+
+def mail_of_0002(empty: str) -> list[str]:
+    """One more message, whose surrogate is the larger one, and one whose surrogate is smaller."""
+    more = ", requires, surrogate_id, surrogate_size"
+    return [
+        BLOB.format(id=2, empty=empty),
+        BLOB.format(id=3, empty=empty),
+        row(empty, 12, 2, 100, more, ", 1, 13, 150"),
+        row(empty, 13, 3, 150),
+        row(empty, 14, 2, 100, more, ", 1, 15, 80"),
+        row(empty, 15, 3, 80),
+        PLACED.format(uid=2, id=12),
+        PLACED.format(uid=3, id=14),
+        "UPDATE mailbox SET messages = 3, unseen = 3, octets = 100 + 150 + 100",
+    ]
+
+
+AS_IT_IS = "SELECT id, requires, surrogate_id, surrogate_size FROM message ORDER BY id"
+UPGRADED = [(11, 0, None, None)]
+LEFT = [(11, 1), (12, 2), (14, 2)]
+"""Message and blob once the surrogates are gone; the sweeper finds blob 3."""
+
+
+def sql(path: Path, *statements: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as driver:
+        for statement in statements:
+            rows = driver.execute(statement).fetchall()
+    driver.close()
+    return rows
+
+
+def step(connection: Connection, to: str) -> None:
+    config = _config(None)
+    config.attributes["connection"] = connection
+    is_back = (_revision(connection) or "") > to
+    (command.downgrade if is_back else command.upgrade)(config, to)
+
+
+def step_sqlite(path: Path, to: str) -> None:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        step(connection, to)
+    engine.dispose()
+
+
+def test_mail_of_0001_goes_to_0002_after_a_backup_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "mailhost.db"
+    step_sqlite(path, "0001")
+    sql(path, *mail_of_0001("x''"))
+    backup = migrate_sqlite(path)
+    assert backup is not None
+    assert backup.name.endswith(".before-migration-from-0001")
+    assert sql(backup, "SELECT id, blob_id, size FROM message") == [(11, 1, 100)]
+    assert one(backup, "SELECT version_num FROM alembic_version") == "0001"
+    assert sql(path, AS_IT_IS) == UPGRADED
+    sql(path, *mail_of_0002("x''"))
+    step_sqlite(path, "0001")
+    assert sql(path, "SELECT id, blob_id FROM message ORDER BY id") == LEFT
+    assert sql(path, "SELECT messages, octets FROM mailbox") == [(3, 300)]
+    assert "surrogate" not in str(one(path, "SELECT sql FROM sqlite_master WHERE name = 'message'"))
+    step_sqlite(path, "0002")
+    assert [each[1:] for each in sql(path, AS_IT_IS)] == [(0, None, None)] * 3
+
+
+@pytest.mark.postgresql
+async def test_mail_of_0001_goes_to_0002_of_postgresql_and_back(postgresql_place: Place) -> None:
+    assert isinstance(postgresql_place.where, str)
+    engine = create_async_engine(postgresql_place.where, poolclass=NullPool)
+
+    async def run(*statements: str) -> list[tuple[object, ...]]:
+        async with engine.begin() as connection:
+            for statement in statements:
+                result = await connection.execute(text(statement))
+            return [tuple(each) for each in result] if result.returns_rows else []
+
+    async def go(to: str) -> None:
+        async with engine.begin() as connection:
+            await connection.run_sync(step, to)
+
+    await go("0001")
+    await run(*mail_of_0001("''"))
+    await migrate_postgresql(postgresql_place.where)
+    assert await run(AS_IT_IS) == UPGRADED
+    await run(*mail_of_0002("''"))
+    await go("0001")
+    assert await run("SELECT id, blob_id FROM message ORDER BY id") == LEFT
+    assert await run("SELECT messages, octets FROM mailbox") == [(3, 300)]
+    await go("0002")
+    assert [each[1:] for each in await run(AS_IT_IS)] == [(0, None, None)] * 3
+    await engine.dispose()

@@ -12,10 +12,13 @@ OUR_FIELDS = (b"Return-Path", b"Delivered-To", b"Received")
 _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 
 
-def header(subject: str, *more: str, name: str = "", author: str = "Alice", charset: str = "ascii") -> bytes:
+ALICE = "Alice <alice@example.org>"
+
+
+def header(subject: str, *more: str, name: str = "", author: str = ALICE, charset: str = "ascii") -> bytes:
     """A complete one: submission finds nothing to add. `name` is what a test calls it, where that isn't its subject."""
     lines = [
-        f"From: {author} <alice@example.org>",
+        f"From: {author}",
         "To: Bob <bob@example.org>",
         f"Subject: {subject}",
         "Date: Sat, 21 Nov 2026 10:00:00 +0800",
@@ -56,7 +59,8 @@ def encoded(text: str, charset: str = "gb18030") -> str:
 
 def chinese(name: str, subject: str, author: str, charset: str) -> bytes:
     content = ("Content-Type: text/plain; charset=gb18030", "Content-Transfer-Encoding: 8bit")
-    return header(subject, *content, name=name, author=author, charset=charset) + IN_CHINESE
+    address = f"{author} <alice@example.org>"
+    return header(subject, *content, name=name, author=address, charset=charset) + IN_CHINESE
 
 
 CONTENTS: dict[str, bytes] = {

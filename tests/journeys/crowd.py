@@ -14,12 +14,23 @@ from mailhost.queue import entries
 from mailhost.queue.values import State
 from tests.journeys.administrator import mailhost
 from tests.journeys.contents import delivered, subject_of
-from tests.journeys.load import Client, Editor, Fetcher, Observer, Promises, Scene, Sender, SubmittingSender, message
+from tests.journeys.load import (
+    KEEPER,
+    Client,
+    Editor,
+    Fetcher,
+    Observer,
+    Promises,
+    Scene,
+    Sender,
+    SubmittingSender,
+    message,
+)
 from tests.journeys.readers import Person, by_pop3, by_uid, imap
 from tests.service import END_SECONDS, Server, serving
 
 SEED = 20_261_121
-KEEPERS = [Person(f"keeper{number}@example.org", f"keeps-{number}") for number in range(3)]
+KEEPERS = [Person(KEEPER.replace("0", str(number)), f"keeps-{number}") for number in range(3)]
 FETCHES = Person("fetches@example.org", "by-pop3")
 EDITS = Person("edits@example.org", "by-imap")
 WELCOMES = 2

@@ -23,11 +23,15 @@ SMALL, LARGE = (100, 8_000), (70_000, 200_000)
 ONE_IN_LARGE = 8
 
 
+KEEPER = "keeper0@example.org"
+"""Who submits: a login writes as itself only, in the header too."""
+
+
 def message(name: str) -> bytes:
     """The content that belongs to a name: `writer-number-size` says all of it, so that it can be compared whole."""
     size = int(name.rpartition("-")[2])
     line = b"." + hashlib.sha256(name.encode()).hexdigest().encode() + b"\r\n"
-    head = f"From: load@client.example\r\nSubject: {name}\r\nDate: Sat, 21 Nov 2026 10:00:00 +0800\r\n"
+    head = f"From: {KEEPER}\r\nSubject: {name}\r\nDate: Sat, 21 Nov 2026 10:00:00 +0800\r\n"
     head += f"Message-ID: <{name}@client.example>\r\n\r\n"
     return head.encode() + line * (size // len(line)) + b"end\r\n"
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.contents import CONTENTS, delivered
+from tests.journeys.contents import CONTENTS, delivered, name_of
 from tests.journeys.readers import Person, by_imap, by_pop3, by_uid
+from tests.journeys.writers import send as deliver
 from tests.service import END_SECONDS, Server
 
 pytestmark = [pytest.mark.service, pytest.mark.client("curl")]
+FOLDER = "&TxqLrg-"
+"""会议 in modified UTF-7: curl takes names as the server has them."""
 UNTRUSTED, LOGIN_DENIED = 60, 67
 
 
@@ -76,11 +79,50 @@ def test_it_fetches_by_imap(office: Server, alice: Person, bob: Person, tmp_path
     assert found.strip() == b"* SEARCH 6"
 
 
-def test_it_appends_by_imap(office: Server, alice: Person, tmp_path: Path) -> None:
+def test_it_appends_by_imap(office: Server, bob: Person, tmp_path: Path) -> None:
     drafts = f"imaps://localhost:{office.ports['imaps']}/Drafts"
     for name in ("text", "20 MiB"):
-        curl(*trusting(office, alice), "--upload-file", str(written(tmp_path, name, CONTENTS[name])), drafts)
-    assert list(by_uid(office, alice, "Drafts").values()) == [CONTENTS["text"], CONTENTS["20 MiB"]]
+        curl(*trusting(office, bob), "--upload-file", str(written(tmp_path, name, CONTENTS[name])), drafts)
+    assert list(by_uid(office, bob, "Drafts").values()) == [CONTENTS["text"], CONTENTS["20 MiB"]]
+
+
+def test_it_leaves_mail_by_pop3_and_deletes_what_is_old(office: Server, alice: Person, bob: Person) -> None:
+    """By UIDL it knows what it has: two runs, then a DELE."""
+    maildrop = f"pop3s://localhost:{office.ports['pop3s']}/"
+    deliver(office, alice, bob, "text", "Chinese")
+    first = [line.split()[1] for line in curl(*trusting(office, bob), maildrop, "--request", "UIDL").splitlines()]
+    deliver(office, alice, bob, "dots")
+    second = [line.split()[1] for line in curl(*trusting(office, bob), maildrop, "--request", "UIDL").splitlines()]
+    assert second[:2] == first
+    assert len(set(second)) == 3
+    assert delivered(curl(*trusting(office, bob), f"{maildrop}3")).content == CONTENTS["dots"]
+    curl(*trusting(office, bob), f"{maildrop}1", "--request", "DELE", "--head")
+    assert [name_of(served) for served in by_imap(office, bob)] == ["Chinese", "dots"]
+
+
+def test_it_works_on_an_imap_account(office: Server, alice: Person, bob: Person, tmp_path: Path) -> None:
+    """Each request is a session: a folder with a Chinese name, APPEND, flags, COPY, MOVE, EXPUNGE, DELETE."""
+
+    def imap(request: str, mailbox: str = "") -> bytes:
+        address = f"imaps://localhost:{office.ports['imaps']}/{mailbox}"
+        return curl(*trusting(office, bob), address, *(("--request", request) if request else ()))
+
+    deliver(office, alice, bob, "text", "dots", "8-bit", "Chinese")
+    imap(f"CREATE {FOLDER}")
+    assert FOLDER.encode() in imap("")
+    file = written(tmp_path, "raw", CONTENTS["raw Chinese"])
+    address = f"imaps://localhost:{office.ports['imaps']}/{FOLDER.replace('&', '%26')}"
+    curl(*trusting(office, bob), "--upload-file", str(file), address)
+    assert b"\\Flagged" in imap("STORE 1 +FLAGS (\\Seen \\Flagged)", "INBOX")
+    imap(f"UID COPY 1 {FOLDER}", "INBOX")
+    imap(f"UID MOVE 4 {FOLDER}", "INBOX")
+    imap("UID STORE 2 +FLAGS.SILENT (\\Deleted)", "INBOX")
+    assert imap("EXPUNGE", "INBOX") == b"* 2 EXPUNGE\r\n"
+    assert imap("SEARCH FLAGGED", "INBOX") == b"* SEARCH 1\r\n"
+    assert [name_of(served) for served in by_pop3(office, bob)] == ["text", "8-bit"]
+    assert [name_of(served) for served in by_imap(office, bob, FOLDER)] == ["raw Chinese", "text", "Chinese"]
+    imap(f"DELETE {FOLDER}")
+    assert FOLDER.encode() not in imap("")
 
 
 @pytest.mark.parametrize("listener", ["submissions", "pop3s", "imaps"])
@@ -92,8 +134,8 @@ def test_it_trusts_nobody_without_the_ca(office: Server, alice: Person, listener
 
 
 @pytest.mark.parametrize("listener", ["pop3s", "imaps"])
-def test_a_wrong_password_is_denied(office: Server, alice: Person, listener: str) -> None:
-    wrong = Person(alice.address, "wrong")
+def test_a_wrong_password_is_denied(office: Server, bob: Person, listener: str) -> None:
+    wrong = Person(bob.address, "wrong")
     curl(*trusting(office, wrong), f"{listener}://localhost:{office.ports[listener]}/", code=LOGIN_DENIED)
 
 

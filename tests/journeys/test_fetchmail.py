@@ -36,7 +36,7 @@ poll localhost
     mda "{program}"
 """
 ALL_DONE, NOTHING_NEW, NO_LOGIN, NO_TRUST = 0, 1, 3, 2
-LONGEST_LINE = 8_191
+_BREAK = re.compile(rb"([^\r\n]{8191})\0[^\n]\r\n", re.DOTALL)
 WAYS = [("POP3", "pop3"), ("POP3", "pop3s"), ("IMAP", "imap"), ("IMAP", "imaps")]
 
 
@@ -93,7 +93,7 @@ def without_its_own(octets: bytes) -> bytes:
     assert field is not None, octets[:300]
     assert b"(fetchmail-" in field[0]
     octets = octets[: field.start()] + octets[field.end() :]
-    return re.sub(rb"([^\r\n]{%d})\0[^\n]\r\n" % LONGEST_LINE, rb"\1", octets, flags=re.DOTALL)
+    return octets if b"\0" not in octets else _BREAK.sub(rb"\1", octets)  # this takes long in 20 MiB
 
 
 @pytest.mark.parametrize(("protocol", "listener"), WAYS)

@@ -58,8 +58,8 @@ def test_what_is_delivered_and_what_is_appended_comes_back(
     assert by_pop3(office, bob) == list(served.values())
 
 
-def test_folders_come_and_go(office: Server, alice: Person) -> None:
-    with logged_in(office, alice) as client:
+def test_folders_come_and_go(office: Server, bob: Person) -> None:
+    with logged_in(office, bob) as client:
         names = {name for _, _, name in client.list_folders()}
         assert {"INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash"} <= names
         assert client.find_special_folder(rb"\Sent") == "Sent"
@@ -68,7 +68,7 @@ def test_folders_come_and_go(office: Server, alice: Person) -> None:
         client.subscribe_folder("会议/2027")
         assert {name for _, _, name in client.list_folders()} == names | {"会议", "会议/2027"}
         assert "会议/2027" in {name for _, _, name in client.list_sub_folders()}
-        with imap(office, alice) as other:
+        with imap(office, bob) as other:
             assert other.status("&TxqLrg-/2027", "(MESSAGES)")[0] == "OK"
         client.unsubscribe_folder("会议/2027")
         client.delete_folder("会议/2027")
@@ -134,9 +134,9 @@ def told(client: IMAPClient, kind: bytes) -> list[tuple[Any, ...]]:
     return [each for each in heard if kind in each][:1]
 
 
-def test_a_structure_is_read_as_it_was_written(office: Server, alice: Person) -> None:
+def test_a_structure_is_read_as_it_was_written(office: Server, bob: Person) -> None:
     """BODYSTRUCTURE, ENVELOPE and a part, as programs take attachments out."""
-    with logged_in(office, alice) as client:
+    with logged_in(office, bob) as client:
         client.append("Drafts", CONTENTS["attachment"])
         client.append("Drafts", CONTENTS["raw Chinese"])
         client.select_folder("Drafts", readonly=True)
@@ -150,8 +150,8 @@ def test_a_structure_is_read_as_it_was_written(office: Server, alice: Person) ->
         assert found[2][b"ENVELOPE"].subject == MEETING.encode("gb18030")
 
 
-def test_a_wrong_password_and_an_unknown_ca_are_refused(office: Server, alice: Person) -> None:
-    with pytest.raises(LoginError), logged_in(office, Person(alice.address, "wrong")):
+def test_a_wrong_password_and_an_unknown_ca_are_refused(office: Server, bob: Person) -> None:
+    with pytest.raises(LoginError), logged_in(office, Person(bob.address, "wrong")):
         pass
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
         IMAPClient("localhost", office.ports["imaps"], timeout=END_SECONDS)

@@ -70,13 +70,15 @@ def test_every_content_arrives_as_it_was_sent(
     assert [delivered(served).content for served in fetched] == list(CONTENTS.values())
 
 
-def test_it_takes_its_recipients_from_the_header(office: Server, alice: Person, bob: Person, tmp_path: Path) -> None:
+def test_it_takes_its_recipients_from_the_header(
+    office: Server, alice: Person, bob: Person, carol: Person, tmp_path: Path
+) -> None:
     """`msmtp -t` takes Bcc out; each recipient gets the message once."""
     settings = configured(office, alice, tmp_path)
     content = header("lunch").replace(b"bob@example.org", bob.address.encode())
-    secret = content.replace(b"Date: ", b"Bcc: %b\r\nDate: " % alice.address.encode())
+    secret = content.replace(b"Date: ", b"Bcc: %b\r\nDate: " % carol.address.encode())
     msmtp(settings, "submission", secret + b"Lunch?\r\n", "--read-recipients")
-    for person in (alice, bob):
+    for person in (carol, bob):
         assert [delivered(served).content for served in by_imap(office, person)] == [content + b"Lunch?\r\n"]
 
 

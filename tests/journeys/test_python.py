@@ -3,6 +3,7 @@
 import imaplib
 import poplib
 import smtplib
+import ssl
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -36,17 +37,17 @@ def test_every_content_arrives_as_it_was_sent(office: Server, alice: Person, bob
         assert message.ours[1] == b"Delivered-To: %b\r\n" % bob.address.encode()
 
 
-def test_they_answer_each_other(office: Server, alice: Person, bob: Person) -> None:
-    for sender, receiver, words in ((alice, bob, b"Lunch?\r\n"), (bob, alice, b"Gladly.\r\n")):
+def test_they_answer_each_other(office: Server, carol: Person, bob: Person) -> None:
+    for sender, receiver, words in ((carol, bob, b"Lunch?\r\n"), (bob, carol, b"Gladly.\r\n")):
         with submission(office, sender) as client:
-            client.sendmail(sender.address, [receiver.address], header("lunch") + words)
+            client.sendmail(sender.address, [receiver.address], header("lunch", author=sender.address) + words)
         (served,) = by_imap(office, receiver)
         assert delivered(served).content.endswith(words)
 
 
 def test_submission_adds_what_is_missing_and_nothing_else(office: Server, alice: Person, bob: Person) -> None:
     """RFC 6409 sections 8.2 and 8.3. Bcc is for nobody's eyes but the sender's."""
-    content = b"From: a@example.org\r\nBcc: secret@example.org\r\nSubject: bare\r\n\r\nText\r\n"
+    content = b"From: alice@example.org\r\nBcc: secret@example.org\r\nSubject: bare\r\n\r\nText\r\n"
     with submissions(office, alice) as client:
         client.sendmail(alice.address, [bob.address], content)
     (served,) = by_imap(office, bob)
@@ -114,26 +115,26 @@ def fetch_new(server: Server, person: Person, seen: dict[bytes, str]) -> list[st
     return names
 
 
-def test_pop3_in_clear_becomes_encrypted_by_stls(office: Server, alice: Person) -> None:
+def test_pop3_in_clear_becomes_encrypted_by_stls(office: Server, bob: Person) -> None:
     client = poplib.POP3("localhost", office.ports["pop3"], timeout=END_SECONDS)
     with pytest.raises(poplib.error_proto):
-        client.user(alice.address)
-        client.pass_(alice.password)
+        client.user(bob.address)
+        client.pass_(bob.password)
     client.stls(context=office.tls())
-    client.user(alice.address)
-    client.pass_(alice.password)
+    client.user(bob.address)
+    client.pass_(bob.password)
     assert client.stat() == (0, 0)
     client.quit()
 
 
 def test_imap_in_clear_becomes_encrypted_by_starttls(office: Server, alice: Person, bob: Person) -> None:
-    with submission(office, bob) as sender:
-        sender.sendmail(bob.address, [alice.address], CONTENTS["text"])
+    with submission(office, alice) as sender:
+        sender.sendmail(alice.address, [bob.address], CONTENTS["text"])
     with imaplib.IMAP4("localhost", office.ports["imap"], timeout=END_SECONDS) as client:
         with pytest.raises(imaplib.IMAP4.error):
-            client.login(alice.address, alice.password)
+            client.login(bob.address, bob.password)
         client.starttls(ssl_context=office.tls())
-        client.login(alice.address, alice.password)
+        client.login(bob.address, bob.password)
         assert client.select()[1] == [b"1"]
 
 
@@ -154,8 +155,8 @@ def test_imap_flags_copies_and_expunges(office: Server, alice: Person, bob: Pers
     assert delivered(copied).content == CONTENTS["dots"]
 
 
-def test_imap_folders_with_chinese_names_come_and_go(office: Server, alice: Person) -> None:
-    with imap(office, alice) as client:
+def test_imap_folders_with_chinese_names_come_and_go(office: Server, bob: Person) -> None:
+    with imap(office, bob) as client:
         done(client.create, FOLDER)
         done(client.append, FOLDER, "(\\Seen $Work)", APPENDED, CONTENTS["raw Chinese"])
         done(client.subscribe, FOLDER)
@@ -210,7 +211,22 @@ def done(command: Callable[..., tuple[str, list[Any]]], *arguments: object) -> l
     return told
 
 
-def test_each_recipient_gets_the_message_once(office: Server, alice: Person, bob: Person) -> None:
+@pytest.mark.parametrize(
+    "connect",
+    [
+        lambda server, trust: smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=trust),
+        lambda server, trust: poplib.POP3_SSL("localhost", server.ports["pop3s"], context=trust),
+        lambda server, trust: imaplib.IMAP4_SSL("localhost", server.ports["imaps"], ssl_context=trust),
+    ],
+    ids=["smtplib", "poplib", "imaplib"],
+)
+def test_who_does_not_know_the_ca_trusts_nobody(office: Server, connect: Callable[..., object]) -> None:
+    """That the others verify the certificate shows only because this fails."""
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(office, ssl.create_default_context())
+
+
+def test_each_recipient_gets_the_message_once(office: Server, alice: Person, bob: Person, carol: Person) -> None:
     with submission(office, alice) as client:
-        client.sendmail(alice.address, [alice.address, bob.address, bob.address], CONTENTS["text"])
-    assert [len(by_imap(office, each)) for each in (alice, bob)] == [1, 1]
+        client.sendmail(alice.address, [carol.address, bob.address, bob.address], CONTENTS["text"])
+    assert [len(by_imap(office, each)) for each in (carol, bob)] == [1, 1]

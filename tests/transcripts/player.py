@@ -7,18 +7,19 @@
 
 In a line `...` is any text, and alone it is any number of lines. `<name>` keeps what stands there, and means the same from
 then on. The protocol is the folder's name: `mailhost.<protocol>.dialect.conversation(services)` gives what talks on a channel.
-Sent, `<128 x a>` is so many letters.
+Sent, `<128 x a>` is so many letters, and `<2 lines>` the number of octets in the next two lines that are sent.
 
 Things that can be given (each line one):
     INBOX with 3 messages                  sample messages; `Archive with 1 message`; a mailbox is made if it is missing
     INBOX with this message:               followed by lines that begin with "| "; "flagged \\Seen" may stand before the colon
+    INBOX with this message, sent with SMTPUTF8:      or BINARYMIME: it has a surrogate where it needs one
     Archive, empty                         and `, selected by C2` after either
     bob is C2                              who logs in there
     nobody logged in                       IMAP only: elsewhere clients begin with the greeting anyway
     no TLS                                 the connection begins in clear
     passwords in clear allowed
     messages of at most 1000 octets
-    at most 2 recipients                   and the others: SMTP only
+    at most 2 recipients                   and the others: SMTP only; hops, transactions and commands likewise
     submission                             a listener for users, who log in
     office@example.org stands for bob@example.org
     without SIZE                           an extension that the listener does not speak
@@ -37,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from mailhost.conversation.services import Limits
+from mailhost.message.form import Form
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.values import SYSTEM_FLAGS
 from mailhost.transport.channel import Channel, Peer
@@ -47,12 +49,21 @@ PATIENCE = 5.0
 """Seconds until a missing answer is a failure; what is right never waits for it."""
 
 
+SENT_WITH = {None: Form.PLAIN, "SMTPUTF8": Form.UTF8, "BINARYMIME": Form.BINARY}
+
+
 class Way(Enum):
     """How the client's octets arrive."""
 
     LINES = "line by line"
     OCTETS = "byte by byte"
     PACKET = "in one packet"
+    SLOWLY = "without a wait, and the replies are read slowly"
+
+
+TOGETHER = (Way.PACKET, Way.SLOWLY)
+SIP = 7
+"""Octets that a slow reader takes in one turn of the loop; it holds the server back while more than these wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +116,52 @@ class PlayedChannel(Channel):
         super().__init__(wire, peer, timeout)
         self.idle = asyncio.Event()
 
-    async def _more(self) -> None:
+    async def _more(self, until: float | None = None) -> None:
         self.idle.set()
-        await super()._more()
+        await super()._more(until)
 
 
 class PlayedWire(MemoryWire):
     """A wire whose output is taken as lines."""
 
-    def __init__(self, tls: bool) -> None:
+    def __init__(self, tls: bool, *, slow: bool = False) -> None:
         super().__init__()
+        self.slow = slow
+        self.held_back = 0
+        """How often the server was told to wait."""
+        self.ignored = 0
+        """How often it went on writing all the same."""
+        self._on_its_way = bytearray()
         peer = replace(self.channel.peer, tls="TLSv1.3 in memory" if tls else "")
         self.channel: PlayedChannel = PlayedChannel(self, peer, timedelta(seconds=30))
         self.spoke = asyncio.Event()
 
     def write(self, data: bytes) -> None:
-        self.output += data
+        if not self.slow:
+            self.output += data
+            self.spoke.set()
+            return
+        self.ignored += self.channel.is_full
+        if not self._on_its_way:
+            asyncio.get_running_loop().call_soon(self._sip)
+        self._on_its_way += data
+        if len(self._on_its_way) > SIP and not self.channel.is_full:
+            self.held_back += 1
+            self.channel.stop_writing()
+
+    def _sip(self) -> None:
+        self.output += self._on_its_way[:SIP]
+        del self._on_its_way[:SIP]
         self.spoke.set()
+        if self._on_its_way:
+            asyncio.get_running_loop().call_soon(self._sip)
+        elif self.channel.is_full:
+            self.channel.go_on_writing()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the session waits for more, and all that it said has been read."""
+        return self.channel.idle.is_set() and not self._on_its_way
 
     def close(self) -> None:
         self.closed = True
@@ -139,8 +179,10 @@ class Client:
         tls: bool,
         settings: SMTPSettings | None = None,
         without: Collection[str] = (),
+        *,
+        slow: bool = False,
     ) -> None:
-        self.wire = PlayedWire(tls)
+        self.wire = PlayedWire(tls, slow=slow)
         more = (settings or SMTPSettings(),) if protocol == "smtp" else ()
         talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(
             here.services, *more, without=without
@@ -151,13 +193,16 @@ class Client:
         for piece in _pieces(data, way):
             self.wire.channel.idle.clear()
             self.wire.client_says(piece)
-            if way is Way.OCTETS:
+            if way in (Way.OCTETS, Way.SLOWLY):
                 await asyncio.sleep(0)
 
     async def rest(self) -> None:
         """Until the session waits for input."""
         async with asyncio.timeout(PATIENCE):
             await self.wire.channel.idle.wait()
+            while not self.wire.is_quiet:
+                self.wire.spoke.clear()
+                await self.wire.spoke.wait()
 
     async def heard(self) -> bytes:
         """All that the server says until it waits for input again."""
@@ -183,7 +228,7 @@ class Client:
 def _pieces(data: bytes, way: Way) -> list[bytes]:
     if way is Way.OCTETS:
         return [data[at : at + 1] for at in range(len(data))]
-    return data.splitlines(keepends=True) if way is Way.LINES else [data]
+    return [data] if way is Way.PACKET else data.splitlines(keepends=True)
 
 
 async def play(transcript: Transcript, folder: Path, way: Way, template: Path | None = None) -> None:
@@ -222,8 +267,9 @@ class _Given:
         elif found := re.fullmatch(r"messages of at most (\d+) octets", text):
             self.limits = Limits(message_octets=int(found[1]))
             self.smtp = replace(self.smtp, message_octets=int(found[1]))
-        elif found := re.fullmatch(r"at most (\d+) recipients", text):
-            self.smtp = replace(self.smtp, most_recipients=int(found[1]))
+        elif found := re.fullmatch(r"at most (\d+) (recipients|hops|transactions|commands)", text):
+            bound: dict[str, Any] = {f"most_{found[2]}": int(found[1])}
+            self.smtp = replace(self.smtp, **bound)
         elif found := re.fullmatch(r"without (\S+)", text):
             self.without.append(found[1])
         elif text == "submission":
@@ -251,12 +297,14 @@ class _Given:
             if found := re.search(r"with (\d+) messages?", text):
                 for number in range(1, int(found[1]) + 1):
                     await here.deliver(sample_message(number), name)
-            elif found := re.match(r" with this message(?:, flagged ([^:]*))?:\n(.*)", text, re.DOTALL):
-                words = (found[1] or "").split()
+            elif found := re.match(
+                r" with this message(?:, sent with (\w+))?(?:, flagged ([^:]*))?:\n(.*)", text, re.DOTALL
+            ):
+                words = (found[2] or "").split()
                 flags = sum(SYSTEM_FLAGS[word] for word in words if word in SYSTEM_FLAGS)
                 keywords = tuple(word for word in words if word not in SYSTEM_FLAGS)
-                content = (found[2] + "\n").replace("\n", "\r\n").encode()
-                await here.deliver(content, name, flags=flags, keywords=keywords)
+                content = (found[3] + "\n").replace("\n", "\r\n").encode()
+                await here.deliver(content, name, flags=flags, keywords=keywords, may_hold=SENT_WITH[found[1]])
 
 
 class _Performance:
@@ -273,6 +321,9 @@ class _Performance:
                 await self._take_turn(client, turn)
             for name, each in self.clients.items():
                 self._expect_nothing_more(name, each)
+                if self.way is Way.SLOWLY:
+                    assert each.wire.held_back > 1, f"{name} never held the server back"
+                    assert not each.wire.ignored, f"{name} was written to while it did not read"
         finally:
             for each in self.clients.values():
                 await each.leave()
@@ -280,7 +331,8 @@ class _Performance:
     async def _enter(self, name: str) -> Client:
         protocol = self.given.speaks.get(name, self.given.protocol)
         without = self.given.without if protocol == self.given.protocol else ()
-        client = Client(protocol, self.here, self.given.tls, self.given.smtp, without)
+        slow = self.way is Way.SLOWLY
+        client = Client(protocol, self.here, self.given.tls, self.given.smtp, without, slow=slow)
         if self.given.logged_in:
             user = self.given.users.get(name, "alice")
             await client.heard()
@@ -301,7 +353,7 @@ class _Performance:
                     start = place + 1
 
     def _must_wait(self, turn: list[Line], line: Line, follows: Line) -> bool:
-        if self.way is not Way.PACKET:
+        if self.way not in TOGETHER:
             return not line.sent
         if line.sent:
             return False
@@ -319,10 +371,20 @@ class _Performance:
         for sent, run in groupby(sorted(turn, key=lambda line: not line.sent), key=lambda line: line.sent):
             if sent:
                 self._expect_nothing_more(name, client)
-                text = "".join(self._filled(line.text) + "\r\n" for line in run)
-                await client.say(text.encode(), self.way)
+                await client.say(self._octets([self._filled(line.text) for line in run]), self.way)
             else:
                 await self._expect(client, list(run))
+
+    @staticmethod
+    def _octets(texts: list[str]) -> bytes:
+        lines = [text.encode() + b"\r\n" for text in texts]
+        for at, line in enumerate(lines):
+            lines[at] = re.sub(
+                rb"<(\d+) lines?>",
+                lambda found: b"%d" % sum(map(len, lines[at + 1 : at + 1 + int(found[1])])),  # noqa: B023 - called at once
+                line,
+            )
+        return b"".join(lines)
 
     def _filled(self, text: str) -> str:
         text = re.sub(r"<(\d+) x (.)>", lambda found: int(found[1]) * found[2], text)
@@ -334,7 +396,7 @@ class _Performance:
         wild_end = lines[-1].text == "..."
         try:
             async with asyncio.timeout(PATIENCE):
-                while not self._matches(client, lines, final=client.wire.channel.idle.is_set() or not wild_end):
+                while not self._matches(client, lines, final=client.wire.is_quiet or not wild_end):
                     client.wire.spoke.clear()
                     await self._something_new(client)
         except TimeoutError:

@@ -21,8 +21,11 @@ from mailhost.database.migrate import migrate_sqlite
 from mailhost.database.sqlite import SQLiteEngine
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.directory import Directory
+from mailhost.delivery.surrogate import surrogate_of
 from mailhost.events.event import Events
 from mailhost.ids import AccountId, DomainId, MailboxId, MessageId, Millis, Uid, fresh, now
+from mailhost.message.budget import Limits as ScanLimits
+from mailhost.message.form import Form
 from mailhost.message.structure import Scanned, scan
 from mailhost.store import mailboxes, messages
 from mailhost.store.index import Indexes
@@ -75,24 +78,29 @@ class World:
         flags: int = 0,
         keywords: tuple[str, ...] = (),
         at: Millis | None = None,
+        may_hold: Form = Form.PLAIN,
     ) -> Placed:
-        """Put a message into a mailbox, as delivery does."""
+        """Put a message into a mailbox, as delivery does; with a surrogate where it holds what not every client takes."""
         found = await self.mailbox(name, user)
         incoming = self.services.blobs.incoming()
         await incoming.write(content)
-        blob, _ = await incoming.finish()
+        blob, kept = await incoming.finish()
+        scanned = structure_of(content)
+        other = may_hold and await surrogate_of(self.services.blobs, kept, scanned, may_hold, ScanLimits())
         new = NewMessage(
             MailboxKey(found.account, found.id),
             MessageId(fresh()),
             blob.id,
-            structure_of(content),
+            scanned,
             prefix,
             len(prefix) + len(content),
             at or now(),
             Flags(flags),
             keywords,
+            surrogate=other.row(MessageId(fresh())) if other else None,
         )
-        return await self.services.database.write(messages.append, Append(new, blob, now()))
+        octets = other.content.blob if other else None
+        return await self.services.database.write(messages.append, Append(new, blob, now(), octets))
 
     async def expunge(self, uids: Sequence[int], name: str = "INBOX", user: str = "alice") -> None:
         found = await self.mailbox(name, user)

@@ -1,10 +1,13 @@
 """Whom an address stands for."""
 
+import pytest
+
 from mailhost.administration.accounts import create
 from mailhost.database.database import Database
 from mailhost.ids import Millis
 from mailhost.message.address import Address
 from mailhost.users import accounts, addresses
+from mailhost.users.errors import AccountExists
 from mailhost.users.values import Local, Remote
 
 NOW = Millis(1_780_000_000_000)
@@ -69,3 +72,22 @@ async def test_who_owns_an_alias_is_told_by_its_targets(database: Database) -> N
     assert isinstance(target, Local)
     assert target.address == "alice@example.org"
     assert found.expanded
+
+
+async def test_a_local_part_in_utf_8_is_found_in_any_case_and_composed_or_not(database: Database) -> None:
+    await database.write(create, Address("Ju\u0308rgen", "example.org"), "hash", NOW)
+    await database.write(create, Address("用户", "example.org"), "hash", NOW)
+    for written in ("j\u00fcrgen", "JU\u0308RGEN", "J\u00dcRGEN+\u6807\u7b7e"):
+        assert await names(database, written) == ["j\u00fcrgen@example.org"]
+        assert not (await database.read(addresses.destination, written, "example.org")).expanded
+    assert await names(database, "用户") == ["用户@example.org"]
+    account, _ = await database.read(accounts.password_of, "JU\u0308RGEN", "example.org") or (None, "")
+    assert account is not None
+    assert account.address == "j\u00fcrgen@example.org"
+
+
+async def test_an_alias_in_utf_8_is_one_name_composed_or_not(database: Database) -> None:
+    await build(database, ("e\u0301quipe", "bob@example.org"))
+    assert await names(database, "\u00c9quipe") == ["bob@example.org"]
+    with pytest.raises(AccountExists):
+        await database.write(create, Address("\u00e9quipe", "example.org"), "hash", NOW)

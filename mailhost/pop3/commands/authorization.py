@@ -3,6 +3,7 @@
 from mailhost.conversation import login
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import LONGEST_RESPONSE, PlaintextForbidden, may_log_in
+from mailhost.message.form import Form
 from mailhost.pop3 import responses
 from mailhost.pop3.grammar import Reader
 from mailhost.pop3.responses import Answer
@@ -58,7 +59,7 @@ async def stls(session: POP3Session, _: None) -> Answer:
     if session.channel.has_input:
         session.channel.close()
         raise PlaintextBehindSTLS
-    session.user = None
+    session.user, session.takes = None, Form.PLAIN
     return session.after(responses.BEGIN_TLS, session.start_tls)
 
 

@@ -6,21 +6,21 @@ from mailhost.smtp.session import ANYWHERE, SMTPCommand, SMTPSession
 
 
 def parse(reader: Reader) -> str:
-    """Ehlo = "EHLO" SP ( Domain / address-literal ) CRLF"""
+    """Ehlo = "EHLO" SP ( Domain / address-literal ) CRLF; HELO likewise"""
     host = reader.host()
     reader.end()
     return host
 
 
 async def helo(session: SMTPSession, host: str) -> Reply:
-    session.reset()
+    await session.reset()
     session.helo, session.extended = host, False
     return reply(250, "", session.services.host)
 
 
 async def ehlo(session: SMTPSession, host: str) -> Reply:
     """Lists only what works now."""
-    session.reset()
+    await session.reset()
     session.helo, session.extended = host, True
     lines = [line for announced in session.dialect.announced for line in announced(session)]
     return reply(250, "", f"{session.services.host} greets you", *lines)

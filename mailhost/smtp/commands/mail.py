@@ -5,49 +5,61 @@ from dataclasses import dataclass
 
 from mailhost.message.address import Address
 from mailhost.smtp import replies
+from mailhost.smtp.authors import first_foreign
 from mailhost.smtp.envelope import Envelope
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
 from mailhost.smtp.session import SMTPCommand, SMTPSession, State
-from mailhost.users import addresses
-from mailhost.users.values import Local
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
     reverse_path: Address | None
     parameters: Mapping[str, str]
+    is_ascii: bool
+    """Whether the path needs no SMTPUTF8."""
 
 
 def parse(reader: Reader) -> Mail:
     """Mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF"""
-    return Mail(reader.reverse_path(), reader.parameters())
+    path, parameters = reader.reverse_path(), reader.parameters()
+    return Mail(path, parameters, reader.path_is_ascii)
 
 
 async def run(session: SMTPSession, request: Mail) -> Reply:
     """Who submits has logged in, and sends as itself (RFC 6409 section 6.1)."""
     if session.settings.submission and session.login is None:
         return replies.LOGIN_REQUIRED
-    if request.reverse_path is not None and not str(request.reverse_path).isascii():
-        return replies.UTF8_NOT_ANNOUNCED
+    session.transactions += 1
+    if session.transactions > session.settings.most_transactions:
+        session.ended = True  # the others belong into another session (RFC 9422 section 4.1)
+        return replies.TOO_MANY_TRANSACTIONS
     envelope = Envelope(request.reverse_path)
-    for name, value in request.parameters.items():
-        take = session.dialect.mail.get(name)
-        refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, envelope, value)
-        if refusal is not None:
-            return refusal
+    refusal = _take_parameters(session, envelope, request.parameters)
+    if refusal is not None:
+        return refusal
+    if not request.is_ascii and not envelope.smtputf8:
+        return replies.SMTPUTF8_WANTED
     if not await _is_own(session, request.reverse_path):
         return replies.NOT_YOUR_ADDRESS
     session.begin(envelope)
     return replies.SENDER_OK
 
 
+def _take_parameters(session: SMTPSession, envelope: Envelope, parameters: Mapping[str, str]) -> Reply | None:
+    for name, value in parameters.items():
+        take = session.dialect.mail.get(name)
+        refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, envelope, value)
+        if refusal is not None:
+            return refusal
+    return None
+
+
 async def _is_own(session: SMTPSession, reverse_path: Address | None) -> bool:
     """Whether a login may send as this address: its own, or an alias that leads to it."""
     if session.login is None or reverse_path is None:
         return True
-    to = await session.services.database.read(addresses.destination, reverse_path.local, reverse_path.domain)
-    return any(isinstance(target, Local) and target.account == session.login.account for target in to.targets)
+    return await session.services.database.read(first_foreign, session.login, (reverse_path,)) is None
 
 
 MAIL = SMTPCommand("MAIL", frozenset({State.READY}), parse, run, rfc=5321)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from mailhost.delivery.route import Recipient
 from mailhost.message.address import Address
 from mailhost.smtp import replies
+from mailhost.smtp.envelope import Wishes
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
 from mailhost.smtp.session import SMTPCommand, SMTPSession, State
@@ -18,22 +19,26 @@ MOST_COPIES = 10_000
 class Rcpt:
     forward_path: Address
     parameters: Mapping[str, str]
+    is_ascii: bool
+    """Whether the path needs no SMTPUTF8."""
 
 
 def parse(reader: Reader) -> Rcpt:
     """Rcpt = "RCPT TO:" ( "<Postmaster>" / Forward-path ) [SP Rcpt-parameters] CRLF"""
-    return Rcpt(reader.forward_path(), reader.parameters())
+    path, parameters = reader.forward_path(), reader.parameters()
+    return Rcpt(path, parameters, reader.path_is_ascii)
 
 
 async def run(session: SMTPSession, request: Rcpt) -> Reply:
     """Accept what we host; relay the rest for logged-in users only (RFC 5321 section 3.6.2)."""
-    recipient = request.forward_path
-    if request.parameters:  # no extension here adds one to RCPT
-        return replies.UNKNOWN_PARAMETER
+    recipient, wishes = request.forward_path, Wishes()
+    refusal = _take_parameters(session, wishes, request.parameters)
+    if refusal is not None:
+        return refusal
     if len(session.envelope.recipients) >= session.settings.most_recipients:
         return replies.TOO_MANY_RECIPIENTS
-    if not str(recipient).isascii():
-        return replies.UTF8_NOT_ANNOUNCED
+    if not request.is_ascii and not session.envelope.smtputf8:
+        return replies.SMTPUTF8_WANTED
     if not recipient.domain:  # RCPT TO:<postmaster>
         recipient = replace(recipient, domain=await session.services.directory.home(session.services.host))
     to = await session.services.directory.route(recipient.local, recipient.domain)
@@ -41,8 +46,20 @@ async def run(session: SMTPSession, request: Rcpt) -> Reply:
         return replies.RELAY_DENIED
     if session.envelope.recipients and _copies(session.envelope.recipients) + len(to.routes) > MOST_COPIES:
         return replies.TOO_MANY_RECIPIENTS
+    if request.parameters:
+        to = replace(to, notify=wishes.notify, original=wishes.original)
     session.envelope.recipients.append(to)
+    session.idle_commands = 0
     return replies.RECIPIENT_OK
+
+
+def _take_parameters(session: SMTPSession, wishes: Wishes, parameters: Mapping[str, str]) -> Reply | None:
+    for name, value in parameters.items():
+        take = session.dialect.rcpt.get(name)
+        refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, wishes, value)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def _copies(recipients: Sequence[Recipient]) -> int:

@@ -1,4 +1,4 @@
-"""RSET, NOOP, VRFY, EXPN, HELP and QUIT (RFC 5321 sections 4.1.1.5 to 4.1.1.10)."""
+"""RSET, NOOP and QUIT (RFC 5321 sections 4.1.1.5, 4.1.1.9 and 4.1.1.10)."""
 
 from mailhost.smtp import replies
 from mailhost.smtp.grammar import Reader
@@ -6,34 +6,28 @@ from mailhost.smtp.replies import Reply
 from mailhost.smtp.session import ANYWHERE, SMTPCommand, SMTPSession
 
 
-def nothing(reader: Reader) -> None:
+def reset_syntax(reader: Reader) -> None:
+    """Rset = "RSET" CRLF"""
     reader.end()
 
 
-def anything(reader: Reader) -> bytes:
+def noop_syntax(reader: Reader) -> bytes:
+    """Noop = "NOOP" [SP String] CRLF"""
     return reader.rest()
 
 
+def quit_syntax(reader: Reader) -> None:
+    """Quit = "QUIT" CRLF"""
+    reader.end()
+
+
 async def rset(session: SMTPSession, _: None) -> Reply:
-    session.reset()
+    await session.reset()
     return replies.OK
 
 
 async def noop(_: SMTPSession, __: bytes) -> Reply:
     return replies.OK
-
-
-async def vrfy(_: SMTPSession, what: bytes) -> Reply:
-    """Who has an account here is nobody's business (RFC 5321 section 7.3)."""
-    return replies.VRFY_UNSURE if what else replies.BAD_ARGUMENTS
-
-
-async def expn(_: SMTPSession, __: bytes) -> Reply:
-    return replies.EXPN_DISABLED
-
-
-async def help_(_: SMTPSession, __: bytes) -> Reply:
-    return replies.HELP
 
 
 async def quit_(session: SMTPSession, _: None) -> Reply:
@@ -42,10 +36,7 @@ async def quit_(session: SMTPSession, _: None) -> Reply:
 
 
 SMALL = (
-    SMTPCommand("RSET", ANYWHERE, nothing, rset, rfc=5321),
-    SMTPCommand("NOOP", ANYWHERE, anything, noop, rfc=5321),
-    SMTPCommand("VRFY", ANYWHERE, anything, vrfy, rfc=5321),
-    SMTPCommand("EXPN", ANYWHERE, anything, expn, rfc=5321),
-    SMTPCommand("HELP", ANYWHERE, anything, help_, rfc=5321),
-    SMTPCommand("QUIT", ANYWHERE, nothing, quit_, rfc=5321),
+    SMTPCommand("RSET", ANYWHERE, reset_syntax, rset, rfc=5321),
+    SMTPCommand("NOOP", ANYWHERE, noop_syntax, noop, rfc=5321),
+    SMTPCommand("QUIT", ANYWHERE, quit_syntax, quit_, rfc=5321),
 )

@@ -1,8 +1,23 @@
 """The extensions, in the order in which EHLO announces them: a table of contents."""
 
-from mailhost.smtp.extensions import auth, eightbitmime, enhancedstatuscodes, pipelining, size, starttls
+from mailhost.smtp.extensions import (
+    auth,
+    binarymime,
+    chunking,
+    dsn,
+    eightbitmime,
+    enhancedstatuscodes,
+    limits,
+    pipelining,
+    size,
+    smtputf8,
+    starttls,
+)
 from mailhost.smtp.extensions.extension import Extension
 
+MESSAGE = (size, eightbitmime, smtputf8, chunking, binarymime, dsn, limits)
+"""What a message may be and bring along."""
+
 EXTENSIONS: tuple[Extension, ...] = tuple(
-    each.EXTENSION for each in (pipelining, size, eightbitmime, enhancedstatuscodes, starttls, auth)
+    each.EXTENSION for each in (pipelining, *MESSAGE, enhancedstatuscodes, starttls, auth)
 )

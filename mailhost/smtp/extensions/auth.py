@@ -20,7 +20,7 @@ class Auth:
 
 
 def parse(reader: Reader) -> Auth:
-    """AUTH SP sasl-mech [SP initial-response] (RFC 4954 section 4)"""
+    """Auth = "AUTH" SP sasl-mech [SP initial-response] CRLF"""
     mechanism = reader.word().decode("ascii", "replace")
     initial = reader.optional_word()
     reader.end()
@@ -50,9 +50,10 @@ async def run(session: SMTPSession, request: Auth) -> Reply:
 
 
 def announced(session: SMTPSession) -> tuple[str, ...]:
-    """Once more with "=", as old Outlook reads it."""
-    names = " ".join(mechanisms(session)) if session.settings.submission else ""
-    return (f"AUTH {names}", f"AUTH={names}") if names else ()
+    """Once more with "=", and LOGIN right behind it, as old Outlook reads it."""
+    names = mechanisms(session) if session.settings.submission else []
+    twin = sorted(names, key=lambda name: name != "LOGIN")
+    return (f"AUTH {' '.join(names)}", f"AUTH={' '.join(twin)}") if names else ()
 
 
 def auth(session: SMTPSession, envelope: Envelope, value: str) -> Reply | None:  # noqa: ARG001 - the signature of a parameter

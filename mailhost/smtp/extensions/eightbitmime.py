@@ -6,15 +6,13 @@ from mailhost.smtp.extensions.extension import Extension, always
 from mailhost.smtp.replies import Reply
 from mailhost.smtp.session import SMTPSession
 
-BODIES = ("7BIT", "8BITMIME")
 
-
-def body(session: SMTPSession, envelope: Envelope, value: str) -> Reply | None:  # noqa: ARG001 - the signature of a parameter
-    """body-value ::= 7BIT / 8BITMIME (RFC 6152 section 2)"""
-    if value.upper() not in BODIES:
-        return replies.BAD_ARGUMENTS.saying("BODY is 7BIT or 8BITMIME")
+def body(session: SMTPSession, envelope: Envelope, value: str) -> Reply | None:
+    """body-value ::= "7BIT" / "8BITMIME" / "BINARYMIME" (RFC 6152 section 2; RFC 3030 section 3)"""
+    if value.upper() not in session.dialect.bodies:
+        return replies.BAD_ARGUMENTS.saying(f"BODY is one of {', '.join(session.dialect.bodies)}")
     envelope.body = value.upper()
     return None
 
 
-EXTENSION = Extension("8BITMIME", 6152, always("8BITMIME"), mail={"BODY": body})
+EXTENSION = Extension("8BITMIME", 6152, always("8BITMIME"), mail={"BODY": body}, bodies=("7BIT", "8BITMIME"))

@@ -2,4 +2,4 @@
 
 from mailhost.smtp.extensions.extension import Extension, always
 
-EXTENSION = Extension("ENHANCEDSTATUSCODES", 2034, always("ENHANCEDSTATUSCODES"))
+EXTENSION = Extension("ENHANCEDSTATUSCODES", 2034, always("ENHANCEDSTATUSCODES"), codes=True)

@@ -4,7 +4,7 @@ from mailhost.smtp import replies
 from mailhost.smtp.extensions.extension import Extension
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import AFTER_HELLO, SMTPCommand, SMTPSession, State
+from mailhost.smtp.session import SMTPCommand, SMTPSession, State
 from mailhost.transport.channel import ChannelError
 
 
@@ -13,7 +13,7 @@ class InjectedBehindStartTLS(ChannelError):
 
 
 def parse(reader: Reader) -> None:
-    """STARTTLS has no parameters (RFC 3207 section 4)."""
+    """Starttls = "STARTTLS" CRLF"""
     reader.end()
 
 
@@ -28,7 +28,7 @@ async def run(session: SMTPSession, _: None) -> Reply:
 
     async def go_on() -> None:
         await session.start_tls()
-        session.forget_hello()
+        await session.forget_hello()
 
     return session.after(replies.TLS_READY, go_on)
 
@@ -37,5 +37,5 @@ EXTENSION = Extension(
     "STARTTLS",
     3207,
     lambda session: () if session.encrypted else ("STARTTLS",),
-    commands=(SMTPCommand("STARTTLS", AFTER_HELLO - {State.MAIL, State.RECIPIENTS}, parse, run, rfc=3207),),
+    commands=(SMTPCommand("STARTTLS", frozenset({State.READY}), parse, run, rfc=3207),),
 )

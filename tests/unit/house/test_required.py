@@ -1,6 +1,7 @@
 """What CI asks for: nothing is skipped."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,24 @@ def test_what_is_missing_fails_where_all_is_required(tmp_path: Path) -> None:
     assert ended.returncode != 0
     assert "skipped" not in ended.stdout.splitlines()[-1]
     assert ended.stdout.count("skipped, and MAILHOST_TEST_REQUIRE=all") >= len(FILES) + 1
+
+
+def test_the_soak_says_what_to_install_before_it_begins(tmp_path: Path) -> None:
+    for program in ("sh", "dirname", "ls"):
+        found = shutil.which(program)
+        assert found is not None
+        (tmp_path / program).symlink_to(found)
+    soak = [str(tmp_path / "sh"), str(TOP / "scripts" / "soak")]
+    ended = subprocess.run(soak, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 69
+    assert "apt install msmtp getmail6 fetchmail offlineimap3" in ended.stderr
+
+
+def test_a_program_is_named_with_its_package(tmp_path: Path) -> None:
+    files = {"test_a.py": "import pytest\n@pytest.mark.client('getmail')\ndef test_one(): pass\n"}
+    said = run(tmp_path, files, PATH=str(tmp_path), MAILHOST_TEST_REQUIRE="all").stdout
+    assert "not installed here: getmail (Debian: apt install getmail6)" in said
+    assert "1 failed" in said or "1 error" in said
 
 
 def test_the_long_forms_run_only_when_asked_for(tmp_path: Path) -> None:

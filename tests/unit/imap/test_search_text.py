@@ -2,14 +2,28 @@
 
 import base64
 import quopri
+import re
 import time
+import unicodedata
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhost.imap.search_text import PIECE, WHOLE_HEADER, folded, folded_fields, holds, is_text, part_text, plain
+from mailhost.imap import search_text
+from mailhost.imap.search_text import (
+    CHUNK,
+    PIECE,
+    WHOLE_HEADER,
+    _pieces,
+    folded,
+    folded_fields,
+    holds,
+    is_text,
+    part_text,
+    plain,
+)
 from mailhost.imap.searching import sent_day
 
 
@@ -60,7 +74,7 @@ def test_a_long_text_is_read_across_its_pieces(shift: int, encoding: str) -> Non
     body = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}.get(encoding, bytes)(octets)
     header = f"Content-Type: text/plain; charset=gbk\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
     text = part_text(header, body)
-    assert len(text) > 2 * PIECE
+    assert len(text) > 2 * CHUNK
     assert text.split() == words
     assert all(holds(text, f" {word}") for word in words[1::500])
     assert not holds(text, "词15000")
@@ -126,3 +140,28 @@ def test_no_octets_and_no_charset_are_too_strange(octets: bytes, charset: str) -
 )
 def test_the_day_of_a_message_is_that_of_its_writer(value: bytes, day: date | None) -> None:
     assert sent_day(value) == day
+
+
+ACCENTED = st.text(st.sampled_from("aeo \u0301\u0308\u00e4\uff21\u4e2d\u1112\u1161\u11ab"), max_size=100)
+
+
+@given(ACCENTED, st.integers(1, 20))
+def test_text_is_folded_in_pieces_as_it_is_in_one(text: str, times: int) -> None:
+    """Where an ASCII letter comes now and then no accent is parted from its letter."""
+    long = (text + "x") * times
+    assert folded(long) == re.sub(" +", " ", unicodedata.normalize("NFKC", long).casefold())
+
+
+@pytest.mark.parametrize("text", ["a" + "\u0301\u0327" * 3_000, "\ufdfa" * 3_000, "\u4e2d\u6587" * 3_000])
+def test_no_piece_of_a_text_is_long_nor_grows_much(text: str) -> None:
+    """Normalising goes by the square of the accents on one letter, and one ligature may become eighteen letters."""
+    assert max(map(len, _pieces(text))) <= 2 * PIECE
+    assert "".join(_pieces(text)) == text
+    assert len(folded(text)) <= 4 * len(text)
+
+
+@given(st.text("ab", max_size=60), st.text("ab", max_size=6), st.integers(1, 10))
+def test_a_text_is_found_over_every_border_of_two_stretches(text: str, looked_for: str, stretch: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_text, "STRETCH", stretch)
+        assert holds(text, looked_for) == (looked_for in text)

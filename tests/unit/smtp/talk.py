@@ -33,12 +33,13 @@ async def client(here: World, *, tls: bool = True, **settings: Any) -> AsyncIter
         await one.leave()
 
 
-async def begin(one: Client, *users: str) -> None:
-    """A transaction up to 354."""
-    assert (await one.ask(b"MAIL FROM:<eve@example.net>\r\n")).startswith(b"250 ")
+async def begin(one: Client, *users: str, parameters: str = "", command: bytes = b"DATA\r\n") -> None:
+    """A transaction up to 354; or, without a command, up to where the message may come."""
+    assert (await one.ask(f"MAIL FROM:<eve@example.net>{parameters}\r\n".encode())).startswith(b"250 ")
     for user in users:
         assert (await one.ask(f"RCPT TO:<{user}@{DOMAIN}>\r\n".encode())).startswith(b"250 ")
-    assert (await one.ask(b"DATA\r\n")).startswith(b"354 ")
+    if command:
+        assert (await one.ask(command)).startswith(b"354 ")
 
 
 async def messages_of(here: World, user: str) -> int:

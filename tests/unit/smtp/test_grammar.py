@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.message.address import Address
-from mailhost.smtp.grammar import LONGEST_PATH, Reader, is_xtext, number
+from mailhost.smtp.grammar import LONGEST_PATH, Reader, decoded_utf8_address, decoded_xtext, is_xtext, number
 
 ATOM = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789!#$%&'*+-/=?^_`{|}~", min_size=1, max_size=12)
 DOT_STRINGS = st.lists(ATOM, min_size=1, max_size=3).map(".".join)
@@ -128,3 +128,29 @@ def test_a_hello_takes_no_name_that_is_none(text: bytes) -> None:
 )
 def test_xtext(text: str, is_one: bool) -> None:
     assert is_xtext(text) is is_one
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1))
+def test_xtext_reads_back_as_it_was_written(text: str) -> None:
+    written = "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in text)
+    assert decoded_xtext(written) == text
+
+
+@pytest.mark.parametrize("value", ["", "a b", "a+", "a+4", "a+4g", "a+0A", "a+00", "a+7F", "a+FF", "a=b", "ä"])
+def test_what_is_no_xtext_or_no_printable_ascii_is_refused(value: str) -> None:
+    assert decoded_xtext(value) is None
+
+
+@given(st.text(st.characters(min_codepoint=0x20, exclude_categories=["C", "Z"]), min_size=1), st.booleans())
+def test_a_utf_8_address_reads_back_in_either_form(text: str, in_ascii: bool) -> None:
+    def written(char: str) -> str:
+        return rf"\x{{{ord(char):02X}}}" if char in "+=\\" or (in_ascii and char > "~") else char
+
+    assert decoded_utf8_address("".join(map(written, text))) == text
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a b", "a+b", "a=b", r"a\b", r"\x{41}", r"\x{0A}", r"\x{D800}", r"\x{110000}", r"\x{4f2f}", r"\x{85}"]
+)
+def test_what_is_no_utf_8_address_is_refused(value: str) -> None:
+    assert decoded_utf8_address(value) is None

@@ -69,6 +69,43 @@ def test_a_connection_lost_in_the_middle_of_a_message_leaves_nothing(
     in_world(tmp_path, template, act)
 
 
+@pytest.mark.parametrize("octets", [100, 70_000, 600_000])
+@pytest.mark.parametrize("within", [True, False], ids=["within a chunk", "between two"])
+@pytest.mark.parametrize("reset", [True, False], ids=["a reset", "an end of input"])
+def test_a_connection_lost_among_chunks_leaves_nothing(
+    octets: int, within: bool, reset: bool, tmp_path: Path, template: Path
+) -> None:
+    async def act(here: World) -> None:
+        async with client(here) as one:
+            await begin(one, "bob", command=b"")
+            content = b"Subject: x\r\n\r\n" + b"x" * octets
+            said = await one.ask(b"BDAT %d\r\n" % len(content) + content + b"BDAT 10 LAST\r\n12345" * within)
+            assert said.startswith(b"250 2.0.0 ")
+            if reset:
+                one.task.cancel()
+                await asyncio.wait([one.task])
+        assert files(here) == []
+        assert await messages_of(here, "bob") == 0
+
+    in_world(tmp_path, template, act)
+
+
+@pytest.mark.parametrize("command", [b"RSET\r\n", b"EHLO again.example.net\r\n", b"QUIT\r\n"])
+def test_what_ends_a_transaction_takes_the_chunks_of_a_large_message_with_it(
+    command: bytes, tmp_path: Path, template: Path
+) -> None:
+    async def act(here: World) -> None:
+        async with client(here) as one:
+            await begin(one, "bob", command=b"")
+            content = b"Subject: x\r\n\r\n" + b"x" * 200_000
+            assert (await one.ask(b"BDAT %d\r\n%b" % (len(content), content))).startswith(b"250 ")
+            assert len(files(here)) == 1
+            assert (await one.ask(command)).startswith(b"2")
+            assert files(here) == []
+
+    in_world(tmp_path, template, act)
+
+
 @pytest.mark.parametrize("turns", range(12))
 def test_a_reset_at_any_step_of_a_large_message_leaves_no_file(turns: int, tmp_path: Path, template: Path) -> None:
     async def act(here: World) -> None:
@@ -95,6 +132,55 @@ def refused(content: bytes, wanted: bytes, tmp_path: Path, template: Path, **set
             assert await messages_of(here, "bob") == 0
             await begin(one, "bob")
             assert (await one.ask(b"Subject: y\r\n\r\n.\r\n")).startswith(b"250 2.0.0 Accepted")
+
+    in_world(tmp_path, template, act)
+
+
+def refused_chunk(content: bytes, wanted: bytes, tmp_path: Path, template: Path, **settings: Any) -> None:
+    async def act(here: World) -> None:
+        async with client(here, **settings) as one:
+            await begin(one, "bob", command=b"")
+            heard = await one.ask(b"BDAT %d LAST\r\n%bNOOP\r\n" % (len(content), content))
+            assert heard.splitlines()[0].startswith(wanted)
+            assert heard.splitlines()[1:] == [b"250 2.0.0 OK"]
+            assert files(here) == []
+            await begin(one, "bob", command=b"")
+            assert (await one.ask(b"BDAT 14 LAST\r\nSubject: y\r\n\r\n")).startswith(b"250 2.0.0 Accepted")
+        assert await messages_of(here, "bob") == 1
+
+    in_world(tmp_path, template, act)
+
+
+@pytest.mark.parametrize("bare", [b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"a\r", b"\n"])
+def test_a_chunk_has_no_bare_newline(bare: bytes, tmp_path: Path, template: Path) -> None:
+    refused_chunk(b"Subject: x\r\n\r\na" + bare, b"550 5.6.0 Bare", tmp_path, template)
+
+
+def test_a_chunk_has_no_nul(tmp_path: Path, template: Path) -> None:
+    refused_chunk(b"Subject: x\r\n\r\n\0\r\n", b"550 5.6.0 NUL", tmp_path, template)
+
+
+def test_chunks_beyond_the_limit_are_read_to_their_end(tmp_path: Path, template: Path) -> None:
+    refused_chunk(b"Subject: x\r\n\r\n" + b"x" * 200_000, b"552 5.3.4 ", tmp_path, template, message_octets=150_000)
+
+
+def test_a_header_in_chunks_has_its_limit(tmp_path: Path, template: Path) -> None:
+    refused_chunk(b"Subject: x\r\n" * 1_000 + b"\r\n", b"552 5.3.4 ", tmp_path, template, header_octets=5_000)
+
+
+@pytest.mark.parametrize("body", [b"", b"\r\nbody", b"\r\n" + b"x" * 100_000])
+def test_a_loop_in_chunks_is_seen(body: bytes, tmp_path: Path, template: Path) -> None:
+    refused_chunk(b"Received: x\r\n" * 11 + body, b"554 5.4.6 ", tmp_path, template, most_hops=10)
+
+
+@pytest.mark.parametrize("octet", [b"\r", b"\n", b"\0"])
+def test_a_binary_message_has_a_header_of_lines(octet: bytes, tmp_path: Path, template: Path) -> None:
+    async def act(here: World) -> None:
+        async with client(here) as one:
+            await begin(one, "bob", parameters=" BODY=BINARYMIME", command=b"")
+            content = b"Subject: x" + octet + b"From: y\r\n\r\nbody"
+            assert (await one.ask(b"BDAT %d LAST\r\n%b" % (len(content), content))).startswith(b"550 5.6.0 ")
+        assert await messages_of(here, "bob") == 0
 
     in_world(tmp_path, template, act)
 
