@@ -20,6 +20,8 @@ CHUNK = 32 << 10
 PIECE = 200
 """Characters that are normalised at one time."""
 MOST_GROWTH = 4
+LONGEST_TAG = 8 << 10
+LONGEST_CHARACTER = 40
 STRETCH = 64 << 10
 """Characters that are looked through at one time."""
 WHOLE_HEADER = b""
@@ -36,6 +38,7 @@ _CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
 _WRAPPED = re.compile(rf"(?<=[{_CJK}])\r?\n(?=[{_CJK}])")
 """A line end in the middle of Chinese: there are no blanks between words."""
 _MARK = re.compile(r"<!--|<(/?[A-Za-z][A-Za-z0-9]*+)?[^<>]*+>")
+_CHARACTER = re.compile(r"&#?[0-9A-Za-z]++;?")
 _WITHIN_WORDS = frozenset(
     ["a", "abbr", "b", "bdi", "bdo", "big", "code", "del", "em", "font", "i", "ins", "mark", "s", "small", "span"]
 ) | {"strike", "strong", "sub", "sup", "tt", "u", "wbr"}
@@ -134,7 +137,11 @@ def part_text(header: bytes, body: bytes) -> str:
     name = (charset[1] or charset[2]).decode("latin-1") if charset else ""
     encoding = (field_value(header, b"content-transfer-encoding") or b"").strip().lower()
     text = "".join(decoded_pieces(list(_octets(encoding, body)), name))
-    return folded(plain(text) if media.lower().lstrip().startswith(b"text/html") else text)
+    return folded(unescaped(plain(text)) if _is_html(media) else text)
+
+
+def _is_html(media: bytes) -> bool:
+    return media.lower().lstrip().startswith(b"text/html")
 
 
 def _octets(encoding: bytes, body: bytes) -> Iterator[bytes]:
@@ -172,7 +179,7 @@ def plain(text: str) -> str:
     pieces: list[str] = []
     at = 0
     unended = set[str]()
-    for mark in _MARK.finditer(text):
+    for mark in _marks(text):
         if mark.start() < at:
             continue
         pieces.append(text[at : mark.start()])
@@ -183,8 +190,36 @@ def plain(text: str) -> str:
         elif name.lstrip("/") not in _WITHIN_WORDS:
             pieces.append(" ")
     pieces.append(text[at:])
-    whole = "".join(pieces)
-    return html.unescape(whole) if "&" in whole else whole
+    return "".join(pieces)
+
+
+def _marks(text: str) -> "Iterator[re.Match[str]]":
+    """What is longer than the longest tag is none."""
+    for start in _places(text, "<"):
+        mark = _MARK.match(text, start, start + LONGEST_TAG)
+        if mark is not None:
+            yield mark
+
+
+def _places(text: str, letter: str) -> Iterator[int]:
+    """One after the other, in stretches: there may be megabytes without any, or of nothing else."""
+    for start in range(0, len(text), STRETCH):
+        at = text.find(letter, start, start + STRETCH)
+        while at >= 0:
+            yield at
+            at = text.find(letter, at + 1, start + STRETCH)
+
+
+def unescaped(text: str) -> str:
+    """Characters that HTML writes by their names or numbers."""
+    pieces: list[str] = []
+    at = 0
+    for start in _places(text, "&"):
+        found = _CHARACTER.match(text, start, start + LONGEST_CHARACTER)
+        if found is not None:
+            pieces += [text[at:start], html.unescape(found[0])]
+            at = found.end()
+    return "".join([*pieces, text[at:]])
 
 
 def _end_of_unseen(text: str, name: str, start: int, unended: set[str]) -> int:

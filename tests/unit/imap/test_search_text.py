@@ -89,12 +89,17 @@ def test_a_long_text_is_read_across_its_pieces(shift: int, encoding: str) -> Non
         ("a<!-- <b> -->b", "ab"),
         ("a<!-- never ended", "a never ended"),
         ("<style>never ended", "never ended"),
-        ("1 < 2 &amp; 3 > 2", "1   2"),
-        ("&#21457;&#31080;", "发票"),
+        ("1 < 2 and 3 > 2", "1   2"),
+        ("x" * 32760 + "<b><p title=long>y</p>", "x" * 32760 + " y"),
+        ("x" * 32760 + "<!-- " + "-" * 40000 + "-->y", "x" * 32760 + "y"),
     ],
 )
 def test_html_is_read_as_it_is_seen(markup: str, text: str) -> None:
     assert plain(markup).strip() == text
+
+
+def test_characters_by_their_names_and_numbers_are_read() -> None:
+    assert part_text(b"Content-Type: text/html\r\n\r\n", b"&#21457;&#31080; &amp;lt; &Auml;") == "发票 &lt; ä"
 
 
 @pytest.mark.parametrize("mark", ["<!--", "<style>", "<script>", "<", "<a", "</style", "&"])
