@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailhost.imap import names
 from mailhost.imap.names import atom_or_string
 from mailhost.imap.values import BodyItem, Section, Text
-from mailhost.store.values import SYSTEM_FLAGS, SystemFlag
+from mailhost.store.values import KEYWORDS, SYSTEM_FLAGS, SystemFlag
 
 UNTAGGED = b"*"
 GO_AHEAD = b"+ OK\r\n"
@@ -91,6 +91,11 @@ class FlagNames:
         for bit, _ in self.names:
             self.known |= bit
         self._texts: dict[tuple[int, bool], bytes] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there can be another keyword."""
+        return len(self.names) < len(_SYSTEM_NAMES) + KEYWORDS
 
     def bits(self, keyword: str) -> int:
         """The bit of a keyword; 0 if the mailbox has none of this name."""
