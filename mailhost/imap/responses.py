@@ -141,9 +141,14 @@ def section(wanted: Section) -> bytes:
     return text
 
 
-def search_result(numbers: Iterable[int], *ends: bytes) -> bytes:
+def search_result(*words: bytes) -> bytes:
     """mailbox-data = "SEARCH" *(SP nz-number) [SP search-sort-mod-seq]"""
-    return b"* SEARCH%b\r\n" % b"".join([*(b" %d" % number for number in numbers), *(b" %b" % end for end in ends)])
+    return b" ".join([b"* SEARCH", *filter(None, words)]) + b"\r\n"
+
+
+def search_numbers(numbers: Iterable[int]) -> bytes:
+    """nz-number *(SP nz-number): a page of what is found."""
+    return b" ".join([b"%d" % number for number in numbers])
 
 
 def listed(
@@ -157,10 +162,15 @@ def listed(
 
 def uid_set(uids: Sequence[int]) -> str:
     """UIDs in the order given, runs as ranges (RFC 4315 section 3)."""
+    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs_of(uids))
+
+
+def runs_of(numbers: Sequence[int]) -> list[list[int]]:
+    """The first and the last of each run of neighbours, in the order given."""
     runs: list[list[int]] = []
-    for uid in uids:
-        if runs and uid == runs[-1][1] + 1:
-            runs[-1][1] = uid
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
         else:
-            runs.append([uid, uid])
-    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs)
+            runs.append([number, number])
+    return runs

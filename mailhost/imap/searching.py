@@ -37,7 +37,7 @@ from mailhost.store import messages
 from mailhost.store.values import SEEN, Located, SystemFlag
 
 MOST_HEADER_OCTETS = 256 << 10
-PAGE_OF_ARRAYS = 2000
+PAGE_OF_ARRAYS = 500
 FIRST_PAGE = 16
 """Who asks for one message only shall not wait for many to be read."""
 READ_WHOLE_OCTETS = 256 << 10
@@ -128,11 +128,27 @@ class _Stage:
         self.fields = frozenset(leaf.name.lower() for leaf in leaves if isinstance(leaf, InField))
         if any(isinstance(leaf, InText) and leaf.header_too for leaf in leaves):
             self.fields |= {WHOLE_HEADER}
+        self.reads_dates = any(isinstance(leaf, Dated) and leaf.clock is Clock.INTERNAL for leaf in leaves)
         self.texts = sum(isinstance(leaf, InField | InText) for leaf in leaves)
         """How many are looked for."""
 
     def hold(self, each: Candidate) -> bool:
         return all(check(each) for check in self.checks)
+
+
+def _read_quickly(each: Candidate, stage: _Stage) -> bool:
+    """Most keys ask for nothing more, or for fields that are in the row."""
+    if each.located is None or not stage.texts:
+        return True
+    cached = each.located.header_cache
+    if stage.step is not Step.ROW or not 0 < len(cached) <= QUICK_OCTETS:
+        return False
+    each.fields = folded_fields(cached, stage.fields)
+    return True
+
+
+def _is_quick(each: Candidate, stage: _Stage) -> bool:
+    return not stage.texts or (len(each.text) + sum(map(len, each.fields.values()))) * stage.texts <= 16 * QUICK_OCTETS
 
 
 class _Search:
@@ -199,8 +215,9 @@ class _Search:
         for stage in self._stages:
             left: list[Candidate] = []
             for each in page:
-                await self._read(each, stage)
-                if await self._holds(each, stage):
+                if not _read_quickly(each, stage):
+                    await self._read(each, stage)
+                if stage.hold(each) if _is_quick(each, stage) else await self._holds(each, stage):
                     left.append(each)
                 await self._turn.breathe()
             page = left
@@ -210,10 +227,7 @@ class _Search:
 
     async def _holds(self, each: Candidate, stage: _Stage) -> bool:
         """Many texts in a long one are looked for elsewhere than in the loop."""
-        octets = len(each.text) + sum(map(len, each.fields.values()))
-        if octets * stage.texts > 16 * QUICK_OCTETS:
-            return bool(await self.session.run_in_thread(lambda: stage.hold(each)))
-        return stage.hold(each)
+        return bool(await self.session.run_in_thread(lambda: stage.hold(each)))
 
     # Reading.
 
@@ -221,11 +235,13 @@ class _Search:
         wanted = sorted(each.uid for each in page)
         key = self.session.selected.key
         located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted)}
-        served = {each.uid: each for each in await self.session.read_store(messages.serve, key, wanted)}
         for each in page:
-            if each.uid in located and each.uid in served:
-                each.located = located[each.uid]
-                each.arrived = _day(served[each.uid].internal_date)
+            each.located = located.get(each.uid)
+        if any(stage.reads_dates for stage in self._stages):
+            served = await self.session.read_store(messages.serve, key, wanted)
+            days = {each.uid: _day(each.internal_date) for each in served}
+            for each in page:
+                each.arrived = days.get(each.uid)
 
     async def _read(self, each: Candidate, stage: _Stage) -> None:
         """As much as the keys of this stage ask for: fields from the row, the header, or all texts."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailhost.conversation.command import Command
 from mailhost.ids import Uid
 from mailhost.imap.grammar import Reader
-from mailhost.imap.responses import Status, no, ok, search_result
+from mailhost.imap.responses import Status, no, ok, search_numbers, search_result
 from mailhost.imap.search_keys import All, Ending, KeyReader
 from mailhost.imap.searching import search
 from mailhost.imap.session import IMAPSession
@@ -49,8 +49,11 @@ async def run(session: IMAPSession, request: Search) -> Status:
     if request.keys is None:
         return BAD_CHARSET
     await tell_new(session)
-    uids = [uid async for page in search(session, request.keys) for uid in page]
-    session.write(search_result(numbers(session, uids), *ends(session, request, uids)))
+    uids, written = list[Uid](), list[bytes]()
+    async for page in search(session, request.keys):
+        uids += page
+        written.append(search_numbers(numbers(session, page)))
+    session.write(search_result(*written, *ends(session, request, uids)))
     return ok("SEARCH completed")
 
 

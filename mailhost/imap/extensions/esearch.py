@@ -9,11 +9,12 @@ from mailhost.imap.commands import search as base
 from mailhost.imap.commands.search import BAD_CHARSET, Search, ends, numbers, program, tell_new
 from mailhost.imap.extensions.extension import Extension
 from mailhost.imap.grammar import Reader
-from mailhost.imap.responses import Status, ok, uid_set
+from mailhost.imap.responses import Status, ok, runs_of
 from mailhost.imap.search_keys import All
-from mailhost.imap.searching import search
+from mailhost.imap.searching import PAGE_OF_ARRAYS, search
 from mailhost.imap.session import IMAPSession
-from mailhost.imap.values import SELECTED
+from mailhost.imap.turns import Turn
+from mailhost.imap.values import SELECTED, MessageSet, Range
 from mailhost.message.quoting import string
 
 MIN, MAX, ALL, COUNT = b"MIN", b"MAX", b"ALL", b"COUNT"
@@ -61,7 +62,7 @@ async def run(session: IMAPSession, request: Search | ExtendedSearch) -> Status:
         return BAD_CHARSET
     await tell_new(session)
     found = await _find(session, keys, request.returns, needs_all=bool(request.search.ends))
-    session.write(_response(session, request, found))
+    session.write(await _response(session, request, found))
     return ok("SEARCH completed")
 
 
@@ -95,19 +96,33 @@ async def _counted(session: IMAPSession, keys: All) -> Found:
     return Found(sorted({*first, *last}), count)
 
 
-def _response(session: IMAPSession, request: ExtendedSearch, found: Found) -> bytes:
+async def _response(session: IMAPSession, request: ExtendedSearch, found: Found) -> bytes:
     """esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)"""
     words = [b"* ESEARCH (TAG %b)" % string(session.tag)]
     if session.by_uid:
         words.append(b"UID")
-    told = numbers(session, found.uids)
-    if told:
-        words += [b"MIN %d" % told[0]] * (MIN in request.returns)
-        words += [b"MAX %d" % told[-1]] * (MAX in request.returns)
-        words += [b"ALL %b" % uid_set(told).encode()] * (ALL in request.returns)
+    if found.uids:
+        first, last = numbers(session, found.uids[:1])[0], numbers(session, found.uids[-1:])[0]
+        words += [b"MIN %d" % first] * (MIN in request.returns)
+        words += [b"MAX %d" % last] * (MAX in request.returns)
+        if ALL in request.returns:
+            words.append(b"ALL %b" % await _ranges(session, found.uids))
     words += [b"COUNT %d" % found.count] * (COUNT in request.returns)
     words += [end.strip(b"()") for end in ends(session, request.search, found.uids)]
     return b" ".join(words) + b"\r\n"
+
+
+async def _ranges(session: IMAPSession, uids: Sequence[Uid]) -> bytes:
+    """sequence-set, a page at a time: runs that go on over the border of two are put together."""
+    runs, turn = list[Range](), Turn()
+    for start in range(0, len(uids), PAGE_OF_ARRAYS):
+        for low, high in runs_of(numbers(session, uids[start : start + PAGE_OF_ARRAYS])):
+            if runs and runs[-1][1] + 1 == low:
+                runs[-1] = (runs[-1][0], high)
+            else:
+                runs.append((low, high))
+        await turn.breathe()
+    return bytes(MessageSet(tuple(runs)))
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("SEARCH", SELECTED, parse, run, by_uid=True, rfc=4731)
