@@ -22,6 +22,7 @@ from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import FAULT, LOOP_BLOCKED, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.imap.factory import IMAP4Factory
+from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.smtp.factory import SMTPFactory
@@ -72,7 +73,7 @@ async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Even
 def background(config: Config, services: Services) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
-    waiting = WaitingDeliveries(services.database, services.blobs, services.events)
+    waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),
@@ -108,7 +109,7 @@ def factories(config: Config, services: Services, tls: ServerTLS) -> Iterator[tu
         elif isinstance(listener, POP3):
             yield name, POP3Factory(own, listening, listener.without)
         elif isinstance(listener, IMAP):
-            yield name, IMAP4Factory(own, listening, listener.without)
+            yield name, IMAP4Factory(own, listening, IMAPSettings(listener.idle_notice), listener.without)
 
 
 def twin(config: Config, name: str) -> int:
@@ -143,6 +144,7 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
         limits=Limits(),
         allow_plaintext=config.login.allow_plaintext,
         locks=locks,
+        scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
         failure_delay=config.login.failure_delay,
     )
 
@@ -182,7 +184,6 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         message_timeout=listener.message_timeout.total_seconds(),
         least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
-        scan=ScanLimits(parts=config.limits.mime_parts, depth=config.limits.mime_depth),
     )
 
 

@@ -174,6 +174,9 @@ class IMAP(Listener, frozen=True):
     command_timeout: Wait = minutes(30)
     """Close a connection that stays silent this long; 30 minutes at least are asked for (RFC 3501 section 5.4), as clients in
     IDLE ask again every 29 (RFC 2177 section 3)."""
+    idle_notice: Wait = minutes(4)
+    """How often a client in IDLE hears "* OK Still here": routers forget a connection without traffic in 5 minutes or more, and Outlook
+    does not notice. It does not put off the end by command_timeout."""
     line_octets: Annotated[Octets, Least(kib(8), "RFC 7162 section 4"), Most(mib(1))] = kib(64)
     """The longest command line without its literals. 8,192 octets are asked for (RFC 7162 section 4); clients write long lists of UIDs."""
     most_connections: Count = 4_000

@@ -112,7 +112,9 @@ async def _read(session: Session[R, A]) -> Request[R]:
 
 async def _run(session: Session[R, A], command: Command[Any, R, A], request: Request[R]) -> A:
     try:
-        answer = await command.run(session, command.parse(request.reader))
+        arguments = command.parse(request.reader)
+        session.understood(request)
+        answer = await command.run(session, arguments)
     except SyntaxProblem as problem:
         session.strikes += 1
         return session.bad_syntax(problem)

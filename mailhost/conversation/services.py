@@ -1,6 +1,6 @@
 """What every session may lean on, whatever its protocol."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from mailhost.database.database import Database
 from mailhost.database.hints import Hints
 from mailhost.delivery.directory import Directory
 from mailhost.events.event import Events
+from mailhost.message.budget import Limits as ScanLimits
 from mailhost.store.index import Indexes
 from mailhost.store.octets import BlobStore
 from mailhost.users.passwords import Logins
@@ -46,5 +47,7 @@ class Services:
     """Whether a password may be sent without TLS."""
     locks: Path
     """The folder of the locks that one account has over all processes: POP3's maildrop."""
+    scan: ScanLimits = field(default_factory=ScanLimits)
+    """What one message may cost to take apart, whichever way it comes."""
     failure_delay: timedelta = timedelta(seconds=1)
     """How long the answer to a wrong password waits."""

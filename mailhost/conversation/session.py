@@ -62,6 +62,9 @@ class Session(ABC, Generic[R, A]):
     def send(self, answer: A) -> None:
         """Write the answer to the command that was read last."""
 
+    def understood(self, request: Request[R]) -> None:
+        """The arguments were read without a mistake, and the command is about to run."""
+
     async def tell(self, command: Command[Any, R, A]) -> None:
         """What others changed meanwhile, where the protocol has words for it."""
 

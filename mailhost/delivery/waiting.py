@@ -31,11 +31,19 @@ LONGEST_RETRY = timedelta(hours=1)
 class WaitingDeliveries:
     """The background task. It gives up nothing: a row that cannot be stored waits on, and the ledger says why."""
 
-    def __init__(self, database: Database, blobs: BlobStore, events: Events, clock: Callable[[], Millis] = now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        events: Events,
+        limits: Limits = Limits(),
+        clock: Callable[[], Millis] = now,
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._events = events
         self._clock = clock
+        self._limits = limits
         self._wake = asyncio.Event()
         database.subscribe(self._published)
 
@@ -95,10 +103,10 @@ class WaitingDeliveries:
         """What arrival made of it then; its surrogate is made anew, as no row had it."""
         blob = await self._database.read(blobs.stored_one, acceptance.blob)
         octets = b"".join([piece async for piece in self._blobs.blob_pieces(blob.id, 0, blob.size)])
-        structure = await structure_of(self._blobs, octets, Limits())
+        structure = await structure_of(self._blobs, octets, self._limits)
         crlf_size = len(octets) + 2 if octets and not octets.endswith(b"\r\n") else None
         may_hold = forms_in(acceptance)
-        other = may_hold and await surrogate_of(self._blobs, octets, structure, may_hold, Limits())
+        other = may_hold and await surrogate_of(self._blobs, octets, structure, may_hold, self._limits)
         if not other:
             return Content(blob, structure, crlf_size=crlf_size), None
         return Content(blob, structure, other.requires, other.content, crlf_size), other

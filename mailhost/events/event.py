@@ -14,7 +14,7 @@ LINE_IN, LINE_OUT, DATA_BLOCK = "line.in", "line.out", "data.block"
 AUTH_OK, AUTH_FAIL = "auth.ok", "auth.fail"
 CLIENT_MISTAKE = "client.mistake"
 """A client's settings that cannot work, recognised; the cause names the cure."""
-QUEUE_ADD, STORE_ADD, STORE_EXPUNGE = "queue.add", "store.add", "store.expunge"
+QUEUE_ADD, STORE_ADD, STORE_FLAG, STORE_EXPUNGE = "queue.add", "store.add", "store.flag", "store.expunge"
 REFUSED, FAULT = "refused", "fault"
 LOOP_BLOCKED = "loop.blocked"
 LINES = frozenset({LINE_IN, LINE_OUT, DATA_BLOCK})

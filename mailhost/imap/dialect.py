@@ -33,7 +33,7 @@ from mailhost.imap.extensions import EXTENSIONS
 from mailhost.imap.extensions.extension import Extension
 from mailhost.imap.grammar import Reader, Vocabulary
 from mailhost.imap.responses import Status
-from mailhost.imap.session import Dialect, IMAPSession
+from mailhost.imap.session import Dialect, IMAPSession, IMAPSettings
 from mailhost.transport.channel import Channel
 
 V = TypeVar("V")
@@ -75,7 +75,9 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
         {name: command for command in commands for name in _names(command)},
         tuple(_says(each) for each in chosen),
         any(each.non_synchronizing for each in chosen),
-        frozenset(each.name for each in chosen if each.enable),
+        {each.name: each.enable for each in chosen if each.enable},
+        {word: each.name for each in chosen for word in each.enabled_by},
+        tuple(each.select_says for each in chosen if each.select_says),
         status_items,
         tuple(each.list_attributes for each in chosen if each.list_attributes),
         Vocabulary(
@@ -84,7 +86,8 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
             _summed(each.store_modifiers for each in chosen),
             _summed(each.select_parameters for each in chosen),
             _summed(each.search_keys for each in chosen),
-            frozenset(status_items),
+            status_items,
+            _summed(each.append_data for each in chosen),
             _summed(each.list_selections for each in chosen),
             _summed(each.list_returns for each in chosen),
         ),
@@ -105,11 +108,13 @@ def _names(command: AnyCommand) -> Iterator[str]:
         yield f"UID {command.name}"
 
 
-def conversation(services: Services, without: Collection[str] = ()) -> Callable[[Channel], Awaitable[None]]:
+def conversation(
+    services: Services, settings: IMAPSettings | None = None, *, without: Collection[str] = ()
+) -> Callable[[Channel], Awaitable[None]]:
     """What talks IMAP on a channel."""
-    speaks = dialect(without=without)
+    speaks, how = dialect(without=without), settings or IMAPSettings()
 
     async def talk(channel: Channel) -> None:
-        await converse(IMAPSession(channel, services, speaks))
+        await converse(IMAPSession(channel, services, speaks, how))
 
     return talk

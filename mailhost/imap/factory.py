@@ -4,12 +4,14 @@ from collections.abc import Collection
 
 from mailhost.conversation.services import Services
 from mailhost.imap.dialect import conversation
-from mailhost.imap.session import TOO_MANY_CONNECTIONS
+from mailhost.imap.session import TOO_MANY_CONNECTIONS, IMAPSettings
 from mailhost.transport.connection import ConversationFactory, Listening
 
 
 class IMAP4Factory(ConversationFactory):
     """For IMAP (port 143, with STARTTLS) and for IMAP over TLS (port 993)."""
 
-    def __init__(self, services: Services, listening: Listening, without: Collection[str] = ()) -> None:
-        super().__init__(conversation(services, without), listening, TOO_MANY_CONNECTIONS)
+    def __init__(
+        self, services: Services, listening: Listening, settings: IMAPSettings, without: Collection[str] = ()
+    ) -> None:
+        super().__init__(conversation(services, settings, without=without), listening, TOO_MANY_CONNECTIONS)

@@ -12,10 +12,12 @@ from functools import lru_cache
 
 from mailhost.events.event import FAULT
 from mailhost.ids import BlobId, Uid
+from mailhost.imap import stored
 from mailhost.imap.responses import DELETED, body_name
 from mailhost.imap.sections import asks_for_cached_fields, cut, extent
 from mailhost.imap.session import PAGE, IMAPSession
-from mailhost.imap.values import BodyItem, FetchItem, Item, Text
+from mailhost.imap.values import BodyItem, FetchItem, IndexItem, Item, Text
+from mailhost.imap.view import View
 from mailhost.message.dates import imap_date_time
 from mailhost.message.headers import select_fields
 from mailhost.store import blobs, flags, messages
@@ -43,6 +45,7 @@ class Page:
 
     uids: Sequence[Uid]
     numbers: Sequence[int]
+    view: View
     flags: Sequence[bytes]
     served: Sequence[Served]
 
@@ -68,6 +71,12 @@ COLUMNS: Mapping[Item, Column] = {
 }
 
 
+def column(item: Item | IndexItem) -> Column:
+    if isinstance(item, Item):
+        return COLUMNS[item]
+    return Column(item.form, lambda page: item.values(page.view, page.uids), stored=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """Octets to write for each message."""
@@ -83,7 +92,10 @@ class Body:
 class Plan:
     """A FETCH, compiled."""
 
-    items: tuple[Item, ...]
+    items: tuple[Item | IndexItem, ...]
+    columns: tuple[Column, ...]
+    """Of each item."""
+    beside_flags: tuple[IndexItem, ...]
     bodies: tuple[Body, ...]
     form: bytes
     """The items of one message, as a format of its row."""
@@ -95,22 +107,23 @@ class Plan:
         return (
             self
             if Item.FLAGS in self.items
-            else compiled((*self.items, Item.FLAGS, *(each.item for each in self.bodies)))
+            else compiled((*self.items, Item.FLAGS, *(each.item for each in self.bodies)), self.beside_flags)
         )
 
 
 @lru_cache(maxsize=256)
-def compiled(asked: tuple[FetchItem, ...]) -> Plan:
-    items = tuple(dict.fromkeys(each for each in asked if isinstance(each, Item)))
+def compiled(asked: tuple[FetchItem, ...], beside_flags: tuple[IndexItem, ...] = ()) -> Plan:
+    more = beside_flags if Item.FLAGS in asked else ()
+    items = tuple(dict.fromkeys(each for each in (*asked, *more) if not isinstance(each, BodyItem)))
+    columns = tuple(map(column, items))
     bodies = tuple(
         Body(each, body_name(each) + b" ", asks_for_cached_fields(each.section))
         for each in asked
         if isinstance(each, BodyItem)
     )
-    form = b"* %d FETCH (" + b" ".join(COLUMNS[each].form for each in items)
-    return Plan(
-        items, bodies, form, any(COLUMNS[each].stored for each in items), any(not each.item.peek for each in bodies)
-    )
+    form = b"* %d FETCH (" + b" ".join(each.form for each in columns)
+    stored = any(each.stored for each in columns)
+    return Plan(items, columns, beside_flags, bodies, form, stored, any(not each.item.peek for each in bodies))
 
 
 async def fetch(session: IMAPSession, uids: Sequence[Uid], plan: Plan, told: frozenset[Uid] = frozenset()) -> None:
@@ -155,20 +168,19 @@ class _Fetching:
         if Item.FLAGS in plan.items:
             bits = view.flags_of(uids, DELETED)
             names = await self.session.flag_names(bits)
-            recent = view.recent_from
-            texts = [names.text(each, uid >= recent) for each, uid in zip(bits, uids, strict=True)]
-        page = Page(uids, view.numbers(uids), texts, served)
-        columns = [COLUMNS[each].values(page) for each in plan.items]
+            texts = [names.text(each, recent) for each, recent in zip(bits, view.are_recent(uids), strict=True)]
+        page = Page(uids, view.numbers(uids), view, texts, served)
+        columns = [each.values(page) for each in plan.columns]
         form = plan.form
         return {uid: form % row for uid, row in zip(uids, zip(page.numbers, *columns, strict=True), strict=True)}
 
     async def _served(self, uids: Sequence[Uid]) -> list[Served]:
-        return await self.session.read_store(messages.serve, self.selected.key, uids)
+        return await self.session.read_store(messages.serve, self.selected.key, uids, self.session.takes)
 
     # Bodies.
 
     async def _write_bodies(self, uids: Sequence[Uid]) -> None:
-        located = await self.session.read_store(messages.locate, self.selected.key, uids)
+        located = await self.session.read_store(messages.locate, self.selected.key, uids, self.session.takes)
         rows = await self._rows([each.uid for each in located if each.uid not in self.told], self.plan)
         rows |= await self._rows([each.uid for each in located if each.uid in self.told], self.plan.with_flags())
         for group in _groups([each for each in located if each.uid in rows]):
@@ -291,7 +303,8 @@ async def mark_seen(session: IMAPSession, uids: Sequence[Uid]) -> frozenset[Uid]
     if not unseen:
         return frozenset()
     change = flags.FlagChange(key, unseen, FlagAction.ADD, Flags(SEEN))
-    done = await session.services.database.write(flags.change, change)
+    done = await session.written(flags.change, change)
     if done.changed:
         view.knows(done.mod_seq)
+        stored.flagged(session, [uid for uid, _ in done.messages])
     return frozenset(uid for uid, _ in done.messages)

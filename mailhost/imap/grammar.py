@@ -11,8 +11,21 @@ from datetime import date
 from typing import Any, TypeVar
 
 from mailhost.conversation.command import SyntaxProblem
+from mailhost.ids import ModSeq
 from mailhost.imap import names
-from mailhost.imap.values import STAR, BodyItem, FetchItem, FlagList, Item, Literal, MessageSet, Section, Text, merged
+from mailhost.imap.values import (
+    STAR,
+    BodyItem,
+    FetchItem,
+    FlagList,
+    Item,
+    Literal,
+    MessageData,
+    MessageSet,
+    Section,
+    Text,
+    merged,
+)
 from mailhost.message.dates import parse_imap_date, parse_imap_date_time
 from mailhost.store.values import SYSTEM_FLAGS
 
@@ -49,6 +62,7 @@ FETCH_MACROS: Mapping[bytes, tuple[FetchItem, ...]] = {
     b"FAST": (Item.FLAGS, Item.INTERNALDATE, Item.SIZE),
     b"FULL": (Item.FLAGS, Item.INTERNALDATE, Item.SIZE, Item.ENVELOPE, Item.BODY),
 }
+ITEMS: Mapping[bytes, Item] = {each.value: each for each in Item}
 OLD_BODY_ITEMS: Mapping[bytes, BodyItem] = {
     b"RFC822": BodyItem(Section(), name=b"RFC822"),
     b"RFC822.HEADER": BodyItem(Section(text=Text.HEADER), peek=True, name=b"RFC822.HEADER"),
@@ -73,7 +87,8 @@ class Vocabulary:
     select_parameters: Mapping[bytes, Rule] = field(default_factory=dict)
     search_keys: Mapping[bytes, Callable[[Any], Any]] = field(default_factory=dict)
     """Rules over a `KeyReader`, which answer with a `Key`."""
-    status_items: frozenset[bytes] = frozenset()
+    status_items: Mapping[bytes, object] = field(default_factory=dict)
+    append_data: Mapping[bytes, Callable[["Reader"], MessageData]] = field(default_factory=dict)
     list_selections: Mapping[bytes, Callable[[Any], bool]] = field(default_factory=dict)
     """Which names are listed (RFC 5258 section 3.1): questions to a `hierarchy.Name`."""
     list_returns: Mapping[bytes, Rule] = field(default_factory=dict)
@@ -112,7 +127,7 @@ def head(line: bytes) -> Head:
 class Reader:
     """Reads the arguments of one command, from left to right."""
 
-    __slots__ = ("_at", "_literals", "_text", "announced", "by_uid", "utf8", "vocabulary")
+    __slots__ = ("_at", "_literals", "_text", "announced", "by_uid", "extension_words", "utf8", "vocabulary")
 
     def __init__(
         self,
@@ -130,6 +145,8 @@ class Reader:
         self._at = at
         self.by_uid = by_uid
         self.vocabulary = vocabulary
+        self.extension_words: list[bytes] = []
+        """The words of extensions that were read: using one may ask for the extension."""
         self.utf8 = utf8
         """Whether names are UTF-8, and not modified UTF-7."""
         self.announced = announced
@@ -164,7 +181,7 @@ class Reader:
 
     def parenthesised(self, rule: Callable[[], T], most: int = MOST_ITEMS) -> list[T]:
         """List = "(" [rule *(SP rule)] ")";"""
-        self._expect(b"(", "a parenthesis")
+        self.expect(b"(", "a parenthesis")
         values: list[T] = []
         while not self.accept(b")"):
             if values:
@@ -176,19 +193,30 @@ class Reader:
 
     def parameters(self, rules: Mapping[bytes, Rule]) -> dict[bytes, object]:
         """[SP "(" name [SP value] *(SP name [SP value]) ")"] (RFC 4466 sections 2.2, 2.4 and 2.5)"""
-        found: dict[bytes, object] = {}
         if self.at_end():
-            return found
+            return {}
+        self.space()
+        return self.modifiers(rules)
+
+    def modifiers(self, rules: Mapping[bytes, Rule]) -> dict[bytes, object]:
+        """Modifiers = "(" name [SP value] *(SP name [SP value]) ")" (RFC 4466 sections 2.4 and 2.5)"""
+        found: dict[bytes, object] = {}
 
         def read() -> None:
             name = self.atom().upper()
-            if name not in rules or name in found:
-                raise SyntaxProblem("An unknown parameter" if name not in rules else "A parameter is given twice")
-            found[name] = rules[name](self)
+            if name in found:
+                raise SyntaxProblem("A parameter is given twice")
+            found[name] = self.added(rules, name, "parameter")(self)
 
-        self.space()
         self.parenthesised(read)
         return found
+
+    def added(self, words: Mapping[bytes, T], word: bytes, kind: str) -> T:
+        """What an extension has put under this word."""
+        if word not in words:
+            raise SyntaxProblem(f"An unknown {kind}")
+        self.extension_words.append(word)
+        return words[word]
 
     # Strings.
 
@@ -239,6 +267,14 @@ class Reader:
         self._at = found.end()
         return self.announced
 
+    def message_data(self) -> MessageData:
+        """append-data = literal / append-data-ext (RFC 4466 section 2.7)"""
+        if self.follows(b"{"):
+            return MessageData(self.last_literal())
+        word = self.word()
+        self.space()
+        return self.added(self.vocabulary.append_data, word, "kind of message")(self)
+
     def nil_or_string(self) -> bytes | None:
         """Nstring = string / nil"""
         return None if self.accept_word(b"NIL") else self.string()
@@ -268,8 +304,8 @@ class Reader:
     def status_item(self) -> bytes:
         """status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN";"""
         word = self.word()
-        if word not in STATUS_ITEMS and word not in self.vocabulary.status_items:
-            raise SyntaxProblem("An unknown STATUS item")
+        if word not in STATUS_ITEMS:
+            self.added(self.vocabulary.status_items, word, "STATUS item")
         return word
 
     # Numbers and sets.
@@ -284,6 +320,13 @@ class Reader:
         if not number:
             raise SyntaxProblem("Zero is no number here")
         return number
+
+    def mod_sequence(self) -> ModSeq:
+        """mod-sequence-valzer = 1*DIGIT ; (0 <= n <= 9,223,372,036,854,775,807) (RFC 7162 section 7)"""
+        digits = self._match(_NUMBER, "a mod-sequence")
+        if len(digits) > 19 or (number := int(digits)) >= 1 << 63:
+            raise SyntaxProblem("A mod-sequence is too large")
+        return ModSeq(number)
 
     def message_set(self) -> MessageSet:
         """sequence-set = (seq-number / seq-range) *("," sequence-set)"""
@@ -397,12 +440,9 @@ class Reader:
             return self._body_item(peek=word == b"BODY.PEEK")
         if word in OLD_BODY_ITEMS:
             return OLD_BODY_ITEMS[word]
-        if word in self.vocabulary.fetch_items:
-            return self.vocabulary.fetch_items[word]
-        try:
-            return Item(word)
-        except ValueError:
-            raise SyntaxProblem("An unknown FETCH item") from None
+        if word in ITEMS:
+            return ITEMS[word]
+        return self.added(self.vocabulary.fetch_items, word, "FETCH item")
 
     def _body_item(self, *, peek: bool) -> BodyItem:
         return BodyItem(self.section(), peek, self._partial())
@@ -412,19 +452,19 @@ class Reader:
         if not self.accept(b"<"):
             return None
         start = self.number()
-        self._expect(b".", "a dot")
+        self.expect(b".", "a dot")
         count = self.nz_number()
-        self._expect(b">", "the end of a partial")
+        self.expect(b">", "the end of a partial")
         return start, count
 
     def section(self) -> Section:
         """Section = "[" [section-spec] "]";"""
-        self._expect(b"[", "a section")
+        self.expect(b"[", "a section")
         part = self._section_part()
         text, fields = Text.ALL, tuple[bytes, ...]()
         if not part or self.accept(b"."):
             text, fields = self._section_text(part)
-        self._expect(b"]", "the end of a section")
+        self.expect(b"]", "the end of a section")
         return Section(part, text, fields)
 
     def _section_part(self) -> tuple[int, ...]:
@@ -475,7 +515,7 @@ class Reader:
         self._at = end
         return True
 
-    def _expect(self, mark: bytes, name: str) -> None:
+    def expect(self, mark: bytes, name: str) -> None:
         if not self.accept(mark):
             raise self._problem(name)
 

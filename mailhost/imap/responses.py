@@ -116,12 +116,6 @@ class FlagNames:
         return b"(%b)" % b" ".join([*(name for _, name in self.names), *more])
 
 
-def flags_changed(number: int, flags: bytes, uid: int | None = None) -> bytes:
-    """A FETCH that nobody asked for; after a UID command it names the UID (RFC 3501 section 6.4.8)."""
-    where = b"" if uid is None else b"UID %d " % uid
-    return b"* %d FETCH (%bFLAGS (%b))\r\n" % (number, where, flags)
-
-
 def body_name(item: BodyItem) -> bytes:
     """The item's name as its data names it: without PEEK, and of a partial only where it begins."""
     if item.name is not None:

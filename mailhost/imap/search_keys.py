@@ -107,7 +107,28 @@ class All:
     keys: tuple["Key", ...]
 
 
-Key = Everything | Numbered | Flagged | HasKeyword | IsRecent | Dated | Sized | InField | InText | Not | Or | All
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What an extension asks of a message; the view of the session answers."""
+
+    holds: Callable[[Any, Uid], bool]
+
+
+Key = (
+    Indexed
+    | Everything
+    | Numbered
+    | Flagged
+    | HasKeyword
+    | IsRecent
+    | Dated
+    | Sized
+    | InField
+    | InText
+    | Not
+    | Or
+    | All
+)
 
 
 def _with(flag: SystemFlag) -> Flagged:
@@ -159,6 +180,11 @@ class KeyReader:
         self.ends: list[Ending] = []
         self._keys = self._depth = 0
 
+    @property
+    def reader(self) -> Reader:
+        """For the keys of extensions."""
+        return self._reader
+
     def keys(self) -> All:
         """search-key *(SP search-key)"""
         keys = [self.key()]
@@ -198,9 +224,7 @@ class KeyReader:
             return Dated(*DATES[word], reader.date())
         if word in SIZES:
             return Sized(SIZES[word], reader.number())
-        rule = self._RULES.get(word) or reader.vocabulary.search_keys.get(word)
-        if rule is None:
-            raise SyntaxProblem("An unknown search key")
+        rule = self._RULES.get(word) or reader.added(reader.vocabulary.search_keys, word, "search key")
         return rule(self)
 
     def _header(self) -> Key:

@@ -15,6 +15,7 @@ from mailhost.imap.search_keys import (
     Everything,
     Flagged,
     HasKeyword,
+    Indexed,
     InField,
     InText,
     IsRecent,
@@ -187,14 +188,16 @@ class _Search:
                 return
             mask, value = mask | each.mask, value | each.value
         view, checks = self.session.selected.view, self._first.checks
-        exists, recent = view.exists, view.recent_from
+        exists = view.exists
         starts = range(1, exists + 1, PAGE_OF_ARRAYS)
         for first in reversed(starts) if backwards else starts:
             uids = view.uids(MessageSet(((first, min(first + PAGE_OF_ARRAYS - 1, exists)),)))
             flags = view.flags_of(uids, SystemFlag.DELETED)
             found = [
-                Candidate(uid, number, flag, uid >= recent)
-                for number, (uid, flag) in enumerate(zip(uids, flags, strict=True), first)
+                Candidate(uid, number, flag, recent)
+                for number, (uid, flag, recent) in enumerate(
+                    zip(uids, flags, view.are_recent(uids), strict=True), first
+                )
                 if flag & mask == value
             ]
             await self._turn.breathe()
@@ -233,12 +236,12 @@ class _Search:
 
     async def _read_rows(self, page: Sequence[Candidate]) -> None:
         wanted = sorted(each.uid for each in page)
-        key = self.session.selected.key
-        located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted)}
+        key, takes = self.session.selected.key, self.session.takes
+        located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted, takes)}
         for each in page:
             each.located = located.get(each.uid)
         if any(stage.reads_dates for stage in self._stages):
-            served = await self.session.read_store(messages.serve, key, wanted)
+            served = await self.session.read_store(messages.serve, key, wanted, takes)
             days = {each.uid: _day(each.internal_date) for each in served}
             for each in page:
                 each.arrived = days.get(each.uid)
@@ -305,6 +308,9 @@ class _Search:
             case HasKeyword(name, present):
                 bit = self.session.selected.flag_names.bits(name)
                 return lambda each: bool(each.flags & bit) == present
+            case Indexed(holds):
+                view = self.session.selected.view
+                return lambda each: holds(view, each.uid)
             case Numbered(chosen):
                 return self._numbered(chosen)
             case Not(inner):

@@ -2,16 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, TypeVarTuple
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar, TypeVarTuple, overload
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import MechanismUnknown, PlaintextForbidden, may_log_in, mechanisms
 from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import CommitFailed, Refused
+from mailhost.database.marks import ForMany
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, Uid
 from mailhost.imap.grammar import Head, Reader, Vocabulary, head, tag_of
@@ -40,14 +42,14 @@ from mailhost.imap.responses import (
     bad,
     bye,
     exists,
-    flags_changed,
     no,
     numbered,
     ok,
     untagged,
 )
-from mailhost.imap.values import Literal, MessageSet, State
+from mailhost.imap.values import IndexItem, Literal, MessageSet, State
 from mailhost.imap.view import NUMBERS_STAND, View
+from mailhost.message.form import Form
 from mailhost.store import mailboxes
 from mailhost.store.errors import (
     MailboxExists,
@@ -66,6 +68,8 @@ from mailhost.transport.channel import Channel, LineTooLong
 from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
 from mailhost.users.values import Login
 
+A = TypeVar("A")
+Q = TypeVar("Q")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -120,12 +124,31 @@ class Dialect:
     """What each extension lists; what depends on the connection (STARTTLS, AUTH=) is added by the session."""
     non_synchronizing: bool
     """Whether a literal may come without being asked for (RFC 7888)."""
-    enable: frozenset[str]
-    """What ENABLE may name."""
+    enable: Mapping[str, Callable[["IMAPSession"], None]]
+    """What ENABLE may name, and what it does."""
+    enabled_by: Mapping[bytes, str]
+    """Words whose use enables an extension."""
+    select_says: tuple[Callable[["IMAPSession"], Status], ...]
     status_items: Mapping[bytes, Callable[["IMAPSession", Mailbox], int]]
     list_attributes: tuple[Callable[[Name], Sequence[str]], ...]
     """What LIST, LSUB and XLIST say of every name."""
     vocabulary: Vocabulary
+
+
+class LongLine(SyntaxProblem):
+    """A line beyond its limit: it was skipped, and its command with it."""
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__("The line is too long")
+        self.head = head
+
+
+@dataclass(frozen=True, slots=True)
+class IMAPSettings:
+    """What a listener can be told."""
+
+    idle_notice: timedelta = timedelta(minutes=4)
+    """How often a client in IDLE hears that its connection is alive."""
 
 
 @dataclass(slots=True)
@@ -145,15 +168,24 @@ class Selected:
 class IMAPSession(Session[Reader, Status]):
     protocol: ClassVar[str] = "imap"
 
-    def __init__(self, channel: Channel, services: Services, dialect: Dialect) -> None:
+    def __init__(self, channel: Channel, services: Services, dialect: Dialect, settings: IMAPSettings) -> None:
         super().__init__(channel, services, dialect.commands)
         self.dialect = dialect
+        self.settings = settings
         self.login: Login | None = None
         self.current: Selected | None = None
         self.enabled: set[str] = set()
         """Extensions that the client has asked for, by ENABLE or by using them."""
+        self.takes = Form.PLAIN
+        """What the client takes beyond plain mail; with UTF8 mailbox names are in UTF-8 too."""
+        self.beside_flags: tuple[IndexItem, ...] = ()
+        """What is told wherever flags are told, since the client has asked for it."""
+        self.after_expunge: Callable[[IMAPSession], str] | None = None
+        """The response code of an EXPUNGE that took something out."""
         self.by_uid = False
         """Whether the command under way is a UID command."""
+        self.flags_told: set[Uid] = set()
+        """Messages whose flags were told, as others' change, since the command under way began."""
         self.changed = asyncio.Event()
         """Something is to be told: what IDLE waits for."""
         self._tag = UNTAGGED
@@ -177,6 +209,10 @@ class IMAPSession(Session[Reader, Status]):
         assert self.current is not None, "the state table let a command pass that needs a mailbox"
         return self.current
 
+    @property
+    def utf8(self) -> bool:
+        return bool(self.takes & Form.UTF8)
+
     # Reading.
 
     async def greet(self) -> None:
@@ -184,12 +220,15 @@ class IMAPSession(Session[Reader, Status]):
 
     async def read(self) -> Request[Reader]:
         self._tag, self.by_uid = UNTAGGED, False
+        self.flags_told.clear()
         await self._skip_unread()
         allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
-        line = await self._line()
-        shown = self._shown(line)
-        self.heard(shown)
-        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
+        try:
+            line = await self._line()
+        except LongLine as problem:
+            self._take_tag(problem.head)
+            raise
+        self._take_tag(line)
         found = announced(line)
         try:
             begun = head(line)
@@ -222,10 +261,21 @@ class IMAPSession(Session[Reader, Status]):
                 await asyncio.sleep(0)
         allowance.take_line(len(line))
         reader = Reader(
-            b"".join(lines), literals, at=begun.end, by_uid=begun.by_uid, vocabulary=self.dialect.vocabulary
+            b"".join(lines),
+            literals,
+            at=begun.end,
+            by_uid=begun.by_uid,
+            vocabulary=self.dialect.vocabulary,
+            utf8=self.utf8,
         )
         reader.announced = found[1] if found else None
         return reader
+
+    def _take_tag(self, line: bytes) -> None:
+        """What may be a password is no tag: it would be echoed."""
+        shown = self._shown(line)
+        self.heard(shown)
+        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
 
     async def _line(self) -> bytes:
         try:
@@ -233,7 +283,7 @@ class IMAPSession(Session[Reader, Status]):
         except LineTooLong as problem:
             found = announced(problem.tail)
             self.refuse_literal(found and found[1])
-            raise SyntaxProblem("The line is too long") from None
+            raise LongLine(problem.head) from None
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment."""
@@ -312,6 +362,22 @@ class IMAPSession(Session[Reader, Status]):
             if following is not None and not following[1].synchronizing:
                 self._unread = following[1]
 
+    # Extensions that work from when they are asked for.
+
+    def enable(self, name: str) -> bool:
+        """Answers whether it was off. Raises what the extension's own hook does."""
+        if name in self.enabled:
+            return False
+        self.dialect.enable[name](self)
+        self.enabled.add(name)
+        return True
+
+    def understood(self, request: Request[Reader]) -> None:
+        """A command that uses an extension may ask for it by that (RFC 7162 section 3.1)."""
+        for word in request.reader.extension_words:
+            if word in self.dialect.enabled_by:
+                self.enable(self.dialect.enabled_by[word])
+
     # Answering.
 
     @property
@@ -335,7 +401,7 @@ class IMAPSession(Session[Reader, Status]):
 
     async def tell(self, command: Command[Any, Reader, Status]) -> None:
         """What others changed; no EXPUNGE while numbers must stand."""
-        if self.current is None:
+        if self.current is None or self.ended:
             return
         if self.current.view.gone:
             self.write(bye("The mailbox was deleted", UNAVAILABLE).line())
@@ -352,6 +418,7 @@ class IMAPSession(Session[Reader, Status]):
         if news.exists is not None:
             self.write(exists(news.exists) + numbered(news.recent or 0, b"RECENT"))
         if news.flags:
+            self.flags_told.update(news.flags)
             await self.tell_flags(news.flags)
 
     async def tell_flags(self, uids: Sequence[Uid]) -> None:
@@ -361,13 +428,30 @@ class IMAPSession(Session[Reader, Status]):
             page = uids[start : start + PAGE]
             flags = view.flags_of(page, DELETED)
             names = await self.flag_names(flags)
-            lines = [
-                flags_changed(view.number(uid), names.text(flag, view.is_recent(uid)), uid if self.by_uid else None)
-                for uid, flag in zip(page, flags, strict=True)
-            ]
-            self.write(b"".join(lines))
+            texts = [names.text(flag, recent) for flag, recent in zip(flags, view.are_recent(page), strict=True)]
+            self._write_flags(page, texts)
             await self.channel.drain()
             await asyncio.sleep(0)
+
+    async def tell_beside_flags(self, uids: Sequence[Uid]) -> None:
+        """What goes with flags, for messages whose flags the client knows."""
+        for start in range(0, len(uids), PAGE):
+            self._write_flags(uids[start : start + PAGE], None)
+            await self.channel.drain()
+            await asyncio.sleep(0)
+
+    def _write_flags(self, uids: Sequence[Uid], texts: Sequence[bytes] | None) -> None:
+        """A FETCH that nobody asked for, one a message; after a UID command it names the UID (RFC 3501 section 6.4.8)."""
+        view = self.selected.view
+        columns: list[tuple[bytes, Iterable[object]]] = []
+        if self.by_uid:
+            columns.append((b"UID %d", uids))
+        if texts is not None:
+            columns.append((b"FLAGS (%b)", texts))
+        columns += [(item.form, item.values(view, uids)) for item in self.beside_flags]
+        form = b"* %d FETCH (" + b" ".join(form for form, _ in columns) + b")\r\n"
+        rows = zip(view.numbers(uids), *(values for _, values in columns), strict=True)
+        self.write(b"".join([form % row for row in rows]))
 
     async def flag_names(self, flags: Sequence[int]) -> FlagNames:
         """Names for these flags; where another session has brought in a keyword, FLAGS tells of it first."""
@@ -387,6 +471,17 @@ class IMAPSession(Session[Reader, Status]):
             self.write(untagged(b"FLAGS", names.all()))
 
     # The open mailbox.
+
+    @overload
+    async def written(self, operation: ForMany[Q, A], request: Q, /) -> A: ...
+    @overload
+    async def written(self, operation: Callable[[Transaction, *Ts], T], /, *arguments: *Ts) -> T: ...
+    async def written(self, operation: Any, /, *arguments: *Ts) -> Any:
+        """Change mailboxes. If one of them is open, its index has the change when this answers, and what others did before it."""
+        answer: Any = await self.services.database.write(operation, *arguments)
+        if self.current is not None:
+            await self.services.indexes.follow(self.current.index)
+        return answer
 
     async def chosen(self, messages: MessageSet) -> Sequence[Uid]:
         """The messages that a command means. By UID it may mean one that is new: EXISTS goes first."""
@@ -437,6 +532,8 @@ class IMAPSession(Session[Reader, Status]):
     def wrong_state(self, command: Command[Any, Reader, Status]) -> Status:
         if command.states == frozenset({State.NOT_AUTHENTICATED}):
             return bad(f"{command.name} is not for those logged in")
+        if self.current is not None:
+            return bad(f"{command.name} is not for when a mailbox is selected")
         return bad(f"{command.name} wants a mailbox selected" if self.login else f"{command.name} wants a login first")
 
     def bad_syntax(self, problem: SyntaxProblem) -> Status:

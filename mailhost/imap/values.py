@@ -1,9 +1,11 @@
 """What IMAP's commands speak of: message sets, parts of messages, literals; values without I/O."""
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NewType
+from typing import Any, NewType
+
+from mailhost.ids import Uid
 
 MessageNumber = NewType("MessageNumber", int)
 """A message's place in what one client has been told of its mailbox, from 1."""
@@ -109,7 +111,17 @@ class BodyItem:
     """The older name, if it was asked for by that."""
 
 
-FetchItem = Item | BodyItem
+@dataclass(frozen=True, slots=True)
+class IndexItem:
+    """A FETCH item of an extension, whose values the index has."""
+
+    form: bytes
+    """Its name and its value, as a format."""
+    values: Callable[[Any, Sequence[Uid]], Iterable[object]]
+    """Of a view, for ascending UIDs."""
+
+
+FetchItem = Item | IndexItem | BodyItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,17 @@ class Literal:
     octets: int
     synchronizing: bool
     """Whether the client waits for "+" before it sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageData:
+    """A message that is still on its way: what APPEND ends with."""
+
+    literal: Literal
+    closing: bytes = b""
+    """What stands behind the octets, before the end of the line."""
+    utf8: bool = False
+    """Whether the client has said that its header is UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)

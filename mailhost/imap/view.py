@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.ids import ModSeq, Uid
-from mailhost.imap.values import MessageNumber, MessageSet
+from mailhost.imap.values import MessageNumber, MessageSet, Range, merged
 from mailhost.store.values import Flags
 
 NUMBERS_STAND = frozenset({"FETCH", "STORE", "SEARCH"})
@@ -30,6 +30,10 @@ class Index(Protocol):
     def mod_seqs(self) -> Sequence[int]: ...
     @property
     def version(self) -> ModSeq: ...
+
+    recent_next: Uid
+    """Messages below it were recent to some session."""
+
     def place(self, uid: Uid) -> int | None: ...
     def flagged_since(self, version: ModSeq, known: Collection[ModSeq] = ()) -> list[Uid]: ...
 
@@ -49,7 +53,7 @@ class News:
 class View:
     """One client's picture of one mailbox; a `Watcher` of its index."""
 
-    __slots__ = ("_last_told", "_own", "_untold", "_version", "_wake", "gone", "index", "recent_from")
+    __slots__ = ("_last_told", "_own", "_recent", "_untold", "_version", "_wake", "claims", "gone", "index")
 
     index: Index
 
@@ -62,12 +66,27 @@ class View:
         self._own: set[ModSeq] = set()
         """The changes of flags that this client knows already, because it made them: each has a mod-sequence of its own."""
 
-    def begin(self, index: Index, recent_from: Uid) -> None:
-        """From here on the client hears of changes; what is in the index now, SELECT tells it."""
+    def begin(self, index: Index, recent_from: Uid, *, claims: bool = True) -> None:
+        """From here on the client hears of changes; what is in the index now, SELECT tells it.
+
+        With `claims` what it hears of first is recent to nobody else (RFC 3501 section 2.3.2); EXAMINE leaves it to others.
+        """
         self.index = index
-        self.recent_from = recent_from
-        self._last_told = index.uids[-1] if len(index.uids) else 0
+        self.claims = claims
+        self._last_told = 0
+        self._recent: list[Range] = []
+        self._tell_messages(recent_from)
         self._version = index.version
+
+    @property
+    def version(self) -> ModSeq:
+        """The newest change of flags that the client has been told, or knows because it made it."""
+        return self._version
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the client knows the flags of all its messages."""
+        return self._version >= self.index.version
 
     @property
     def last_told(self) -> Uid:
@@ -101,8 +120,7 @@ class View:
     @property
     def recent(self) -> int:
         """How many of them are recent."""
-        here = self._here(self._last_told) - bisect_left(self.index.uids, self.recent_from)
-        return max(here, 0) + len(self._untold) - bisect_left(self._untold, self.recent_from)
+        return sum(_among(self.index.uids, each) + _among(self._untold, each) for each in self._recent)
 
     @property
     def last_uid(self) -> int:
@@ -165,8 +183,16 @@ class View:
 
     # Flags.
 
-    def is_recent(self, uid: Uid) -> bool:
-        return uid >= self.recent_from
+    def are_recent(self, uids: Sequence[Uid]) -> Sequence[bool]:
+        """Whether each of some ascending UIDs is recent to this client."""
+        if not self._recent or not uids or uids[0] > self._recent[-1][1] or uids[-1] < self._recent[0][0]:
+            return (False,) * len(uids)
+        if len(self._recent) == 1:
+            low, high = self._recent[0]
+            return [low <= uid <= high for uid in uids]
+        lows = [low for low, _ in self._recent]
+        ranges = [(0, 0), *self._recent]
+        return [uid <= ranges[bisect_right(lows, uid)][1] for uid in uids]
 
     def flags(self, uid: Uid) -> Flags | None:
         """None for a message that is expunged, but not for this client."""
@@ -183,6 +209,16 @@ class View:
         places = map(self.index.place, uids)
         return [of_expunged if place is None else self.index.flags[place] for place in places]
 
+    def mod_seqs_of(self, uids: Sequence[Uid]) -> Sequence[int]:
+        """Mod-sequences of ascending UIDs. One that is expunged, but not for this client, changed last when it went: not after now."""
+        if not uids:
+            return ()
+        first, last = self.index.place(uids[0]), self.index.place(uids[-1])
+        if first is not None and last is not None and last - first + 1 == len(uids):
+            return self.index.mod_seqs[first : last + 1]
+        places = map(self.index.place, uids)
+        return [self.index.version if place is None else self.index.mod_seqs[place] for place in places]
+
     def knows(self, mod_seq: ModSeq) -> None:
         """The client needs not hear of a change of flags that it made itself."""
         self._own.add(mod_seq)
@@ -195,11 +231,22 @@ class View:
         expunged = self._tell_expunged() if expunges else ()
         left = before - len(expunged)
         flags = self._tell_flags()  # of messages that were told before: SELECT's and EXISTS's are fetched by the client
-        if len(self.index.uids):
-            self._last_told = max(self._last_told, self.index.uids[-1])
+        self._tell_messages(Uid(0))
         exists = self.exists
         grown = exists != left
         return News(expunged, exists if grown else None, self.recent if grown else None, flags)
+
+    def _tell_messages(self, recent_from: Uid) -> None:
+        """The client hears of all that are there; those are recent of which no other has heard."""
+        last = self.index.uids[-1] if len(self.index.uids) else 0
+        if last <= self._last_told:
+            return
+        low = max(self._last_told + 1, recent_from, self.index.recent_next)
+        if low <= last:
+            self._recent = merged([*self._recent, (low, last)])
+        self._last_told = last
+        if self.claims:
+            self.index.recent_next = max(self.index.recent_next, Uid(last + 1))
 
     def _tell_expunged(self) -> tuple[MessageNumber, ...]:
         numbers = tuple(MessageNumber(bisect_left(self.index.uids, uid) + 1) for uid in self._untold)
@@ -213,6 +260,10 @@ class View:
         self._version = self.index.version
         self._own = {mod_seq for mod_seq in self._own if mod_seq > self._version}
         return tuple(changed[: bisect_right(changed, self._last_told)])
+
+
+def _among(uids: Sequence[int], within: Range) -> int:
+    return bisect_right(uids, within[1]) - bisect_left(uids, within[0])
 
 
 class _MergedPlaces(Sequence[int]):

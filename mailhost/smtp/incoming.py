@@ -40,7 +40,7 @@ class Incoming:
         self._arrival: Arrival | None = Arrival(
             session.services.blobs,
             self._filter,
-            session.settings.scan,
+            session.services.scan,
             session.settings.header_octets,
             smtputf8=session.envelope.smtputf8,
             binary=session.envelope.is_binary,
@@ -64,7 +64,8 @@ class Incoming:
 
     async def accept(self) -> Reply:
         """All has come: 250 means committed and synced."""
-        await self._take(self._decoder.end())
+        if held_back := self._decoder.end():
+            await self._take(held_back)
         if self.refusal is not None:
             return self.refusal
         assert self._arrival is not None

@@ -1,6 +1,10 @@
 """All that the server can say: each reply by its name, with its code (RFC 5321 section 4.2) and its enhanced one (RFC 3463)."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+
+MOST_REMEMBERED = 256
+"""Replies in octets: most are said again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,7 @@ class Reply:
     def __bytes__(self) -> bytes:
         return self.encode()
 
+    @lru_cache(MOST_REMEMBERED)  # noqa: B019 - replies are values, and few
     def encode(self, *, enhanced: bool = True, utf8: bool = False) -> bytes:
         """Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
 

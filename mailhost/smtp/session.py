@@ -3,7 +3,7 @@
 import enum
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from mailhost.conversation.command import Command, SyntaxProblem
@@ -13,7 +13,6 @@ from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import Refused
 from mailhost.delivery.route import RecipientUnknown
 from mailhost.events.event import REFUSED
-from mailhost.message.budget import Limits as ScanLimits
 from mailhost.smtp import replies
 from mailhost.smtp.envelope import Envelope, Wishes
 from mailhost.smtp.grammar import Reader
@@ -78,7 +77,6 @@ class SMTPSettings:
     least_rate: int = 100
     """Octets a second that a message must come with, measured from its beginning; `data_timeout` is free of it."""
     normalise_newlines: bool = False
-    scan: ScanLimits = field(default_factory=ScanLimits)
 
 
 REFUSALS: Mapping[type[Refused], Reply] = {

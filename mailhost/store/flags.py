@@ -27,6 +27,12 @@ READ = Among(
     select(mailbox_message.c.uid, mailbox_message.c.flags).where(*_HERE).order_by(mailbox_message.c.uid),
     mailbox_message.c.uid,
 )
+READ_CONDITIONALLY = Among(
+    select(mailbox_message.c.uid, mailbox_message.c.flags, mailbox_message.c.mod_seq)
+    .where(*_HERE)
+    .order_by(mailbox_message.c.uid),
+    mailbox_message.c.uid,
+)
 CHANGE = Among(
     update(mailbox_message)
     .where(*_HERE)
@@ -47,6 +53,8 @@ class FlagChange:
     action: FlagAction
     flags: Flags
     keywords: tuple[str, ...] = ()
+    unchanged_since: ModSeq | None = None
+    """Messages with a larger mod-sequence are left as they are (RFC 7162 section 3.1.3)."""
 
     @property
     def rows(self) -> int:
@@ -61,6 +69,8 @@ class FlagsNow:
     messages: tuple[tuple[Uid, Flags], ...]
     changed: bool = True
     """False where all had these flags before: then the mod-sequence is that of a change by somebody else."""
+    failed: tuple[Uid, ...] = ()
+    """Messages that changed after `unchanged_since`."""
 
 
 @for_many
@@ -83,10 +93,10 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
     except TooManyKeywords as refusal:
         return refusal
     keep, put = masks(request.action, Flags(request.flags | asked))
-    before = _read(tx, key, request.uids)
+    before, failed = _read(tx, request)
     after = {uid: Flags(flags & keep | put) for uid, flags in before.items()}
     if before == after:
-        return FlagsNow(start.highest_mod_seq, tuple(after.items()), changed=False)
+        return FlagsNow(start.highest_mod_seq, tuple(after.items()), changed=False, failed=failed)
     mod_seq = ModSeq(start.highest_mod_seq + 1)
     changed = [uid for uid, flags in after.items() if flags != before[uid]]
     tx.execute(*CHANGE(changed, account=key.account, mailbox=key.id, keep=keep, put=put, now=mod_seq))
@@ -94,7 +104,7 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
     mailboxes.move_counters(tx, [(key, Counters(0, 1, 0, unseen, 0))])
     locked[key.id] = Locked(key, start.uid_validity, start.uid_next, mod_seq)
     tx.announce(Flagged(key, start.highest_mod_seq, mod_seq, tuple((uid, after[uid]) for uid in changed)))
-    return FlagsNow(mod_seq, tuple(after.items()))
+    return FlagsNow(mod_seq, tuple(after.items()), failed=failed)
 
 
 def masks(action: FlagAction, flags: Flags) -> tuple[int, int]:
@@ -132,9 +142,14 @@ def _learn(tx: Transaction, key: MailboxKey, name: str, bit: int) -> Flags:
     return Flags(1 << bit)
 
 
-def _read(tx: Transaction, key: MailboxKey, uids: Sequence[Uid]) -> dict[Uid, int]:
-    rows = tx.execute(*READ(uids, account=key.account, mailbox=key.id))
-    return {row.uid: row.flags for row in rows}
+def _read(tx: Transaction, request: FlagChange) -> tuple[dict[Uid, int], tuple[Uid, ...]]:
+    """The flags of messages that may be changed, and those that have changed too late for that."""
+    where, limit = {"account": request.mailbox.account, "mailbox": request.mailbox.id}, request.unchanged_since
+    if limit is None:
+        return {row.uid: row.flags for row in tx.execute(*READ(request.uids, **where))}, ()
+    rows = list(tx.execute(*READ_CONDITIONALLY(request.uids, **where)))
+    failed = tuple(row.uid for row in rows if row.mod_seq > limit)
+    return {row.uid: row.flags for row in rows if row.mod_seq <= limit}, failed
 
 
 def _unseen(flags: int) -> int:

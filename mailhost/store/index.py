@@ -135,6 +135,7 @@ class MailboxIndex:
         "gone",
         "key",
         "mod_seqs",
+        "recent_next",
         "uid_validity",
         "uids",
         "version",
@@ -148,6 +149,8 @@ class MailboxIndex:
         self.uids, self.flags, self.mod_seqs = snapshot.uids, snapshot.flags, snapshot.mod_seqs
         self.watchers: list[Watcher] = []
         self.gone = False
+        self.recent_next = Uid(0)
+        """Messages below it were recent to one of the sessions here, and are to no other (RFC 3501 section 2.3.2)."""
         self._history: deque[tuple[ModSeq, tuple[Uid, ...]]] = deque(maxlen=HISTORY)
         self._behind = self.version
 
@@ -332,6 +335,11 @@ class Indexes:
         for index in touched.values():
             index.tell()
 
+    def recent_next(self, mailbox: MailboxId) -> Uid:
+        """Messages below it were recent to a session that still has the mailbox open."""
+        index = self._indexes.get(mailbox)
+        return Uid(0) if index is None else index.recent_next
+
     def listen(self, hints: Hints, every: timedelta = CHECK_EVERY) -> "asyncio.Task[None]":
         """Follow what other processes commit. The task is the caller's to watch and to cancel."""
         look = asyncio.Event()
@@ -361,11 +369,16 @@ class Indexes:
             index = self._indexes.get(key.id)
             if index is not None and index.version < now.get(key.id, ModSeq(1 << 62)):
                 await self.refresh(index)
-                if not index.gone:
-                    index.tell()
+
+    async def follow(self, index: MailboxIndex) -> None:
+        """After a write of this process: an index that had missed what another process did is just reading it, and this waits for that."""
+        reading = self._refreshing.get(index.key.id)
+        if reading is not None:
+            await asyncio.wait([reading])
 
     async def refresh(self, index: MailboxIndex) -> None:
-        """Read what the index has missed, if anything."""
+        """Read what the index has missed, if anything, and tell those who watch it."""
+        before = index.version
         try:
             missed = await self._database.read(difference, index.key, index.version)
             if missed is None:
@@ -375,6 +388,8 @@ class Indexes:
             if self._indexes.get(index.key.id) is index:
                 del self._indexes[index.key.id]
             index.remove()
+        if index.version != before:
+            index.tell()
 
     async def _load(self, mailbox: Mailbox) -> MailboxIndex:
         """Once, however many sessions ask at the same time."""
@@ -402,14 +417,12 @@ class Indexes:
         id_ = index.key.id
         self._wanted[id_] = max(version, self._wanted.get(id_, version))
         if id_ not in self._refreshing:
-            self._refreshing[id_] = asyncio.create_task(self._refresh_and_tell(index))
+            self._refreshing[id_] = asyncio.create_task(self._refresh_up_to_wanted(index))
 
-    async def _refresh_and_tell(self, index: MailboxIndex) -> None:
+    async def _refresh_up_to_wanted(self, index: MailboxIndex) -> None:
         try:
             with suppress(CommitFailed):  # the check comes again
                 while index.version < self._wanted.pop(index.key.id, ModSeq(0)) and not index.gone:
                     await self.refresh(index)
         finally:
             del self._refreshing[index.key.id]  # in the turn of the last look: who asks from now on begins anew
-        if not index.gone:
-            index.tell()

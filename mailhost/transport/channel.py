@@ -14,7 +14,7 @@ HIGH_WATER = 256 << 10
 """Octets of unread input at which the peer is told to wait."""
 LOW_WATER = 64 << 10
 HANDSHAKE_SECONDS = 60.0
-TAIL_OCTETS = 40
+HEAD_OCTETS, TAIL_OCTETS = 300, 40
 SENT_TOGETHER = 64 << 10
 """Octets of output that wait for each other at most."""
 
@@ -43,8 +43,10 @@ class Dismissed(ChannelError):
 class LineTooLong(ChannelError):
     """A line beyond its limit; it was skipped to its end, and the conversation may go on."""
 
-    def __init__(self, tail: bytes = b"") -> None:
+    def __init__(self, head: bytes, tail: bytes) -> None:
         super().__init__("the line is too long")
+        self.head = head
+        """Its first octets: in IMAP they have its tag."""
         self.tail = tail
         """Its last octets: IMAP announces there that more belongs to it."""
 
@@ -144,14 +146,15 @@ class Channel:
             self._scanned = len(self._input)
             until = until or self._loop.time() + self.timeout
             if self._scanned > limit + 2:
-                raise LineTooLong(await self._skip_line(until))
+                head = bytes(self._input[:HEAD_OCTETS])
+                raise LineTooLong(head, await self._skip_line(until))
             await self._more(until)
         line = bytes(self._input[:end])
         self._take(end + 1)
         if line.endswith(b"\r"):
             line = line[:-1]
         if len(line) > limit:
-            raise LineTooLong(line[-TAIL_OCTETS:])
+            raise LineTooLong(line[:HEAD_OCTETS], line[-TAIL_OCTETS:])
         return line
 
     async def read_exactly(self, octets: int) -> bytes:

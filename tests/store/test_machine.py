@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from mailhost.database.database import Database
 from mailhost.database.errors import Refused
 from mailhost.database.transaction import Transaction
-from mailhost.ids import AccountId, MailboxId, MessageId, Uid, fresh
+from mailhost.ids import AccountId, MailboxId, MessageId, ModSeq, Uid, fresh
 from mailhost.store import flags, mailboxes, messages
 from mailhost.store.changes import Added, Changed, Expunged, Flagged
 from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxProtected, TargetMissing
@@ -139,15 +139,25 @@ class Store(RuleBasedStateMachine):
         if move:
             here.take(going)
 
-    @rule(name=names, uids=uid_sets, action=st.sampled_from(FlagAction), some=words)
-    def store(self, name: str, uids: list[int], action: FlagAction, some: frozenset[str]) -> None:
+    @rule(
+        name=names,
+        uids=uid_sets,
+        action=st.sampled_from(FlagAction),
+        some=words,
+        since=st.none() | st.integers(0, 12),
+    )
+    def store(self, name: str, uids: list[int], action: FlagAction, some: frozenset[str], since: int | None) -> None:
         box = self.boxes.get(name)
         if box is None:
             return
         wanted = tuple(Uid(uid) for uid in uids)
-        request = FlagChange(box.key, wanted, action, Flags(bits(some)), tuple(sorted(some - set(SYSTEM))))
+        limit = None if since is None else ModSeq(since)
+        request = FlagChange(box.key, wanted, action, Flags(bits(some)), tuple(sorted(some - set(SYSTEM))), limit)
         now = self.write(flags.change, request)
-        after = {uid: changed(box.messages[uid].words, action, some) for uid in uids if uid in box.messages}
+        here = [uid for uid in uids if uid in box.messages]
+        failed = [uid for uid in here if since is not None and box.messages[uid].mod_seq > since]
+        after = {uid: changed(box.messages[uid].words, action, some) for uid in here if uid not in failed}
+        assert list(now.failed) == failed
         different = [uid for uid, words_now in after.items() if words_now != box.messages[uid].words]
         box.version += bool(different)
         assert (now.mod_seq, [uid for uid, _ in now.messages]) == (box.version, list(after))

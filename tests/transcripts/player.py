@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from mailhost.conversation.services import Limits
+from mailhost.imap.session import IMAPSettings
 from mailhost.message.form import Form
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.values import SYSTEM_FLAGS
@@ -177,13 +178,13 @@ class Client:
         protocol: str,
         here: World,
         tls: bool,
-        settings: SMTPSettings | None = None,
+        settings: SMTPSettings | IMAPSettings | None = None,
         without: Collection[str] = (),
         *,
         slow: bool = False,
     ) -> None:
         self.wire = PlayedWire(tls, slow=slow)
-        more = (settings or SMTPSettings(),) if protocol == "smtp" else ()
+        more = (settings or SMTPSettings(),) if settings or protocol == "smtp" else ()
         talk = importlib.import_module(f"mailhost.{protocol}.dialect").conversation(
             here.services, *more, without=without
         )
@@ -331,8 +332,9 @@ class _Performance:
     async def _enter(self, name: str) -> Client:
         protocol = self.given.speaks.get(name, self.given.protocol)
         without = self.given.without if protocol == self.given.protocol else ()
+        settings = self.given.smtp if protocol == "smtp" else None
         slow = self.way is Way.SLOWLY
-        client = Client(protocol, self.here, self.given.tls, self.given.smtp, without, slow=slow)
+        client = Client(protocol, self.here, self.given.tls, settings, without, slow=slow)
         if self.given.logged_in:
             user = self.given.users.get(name, "alice")
             await client.heard()

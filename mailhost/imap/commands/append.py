@@ -1,17 +1,20 @@
 """APPEND: a message from the client into a mailbox (RFC 3501 section 6.3.11). It streams; the commit comes last."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.database.errors import Refused
 from mailhost.delivery.arrival import structure_of
+from mailhost.delivery.surrogate import Made, surrogate_of
 from mailhost.ids import MessageId, Millis, fresh, now
+from mailhost.imap import stored
 from mailhost.imap.grammar import Reader
 from mailhost.imap.literal import announced
 from mailhost.imap.responses import CANNOT, TOOBIG, Status, no, ok
 from mailhost.imap.session import IMAPSession
-from mailhost.imap.values import LOGGED_IN, FlagList, Literal
-from mailhost.message.budget import Limits
+from mailhost.imap.values import LOGGED_IN, FlagList, MessageData
+from mailhost.message.form import Form
 from mailhost.message.newlines import CRLFSize
 from mailhost.message.structure import Scanned
 from mailhost.store import messages
@@ -21,6 +24,7 @@ from mailhost.store.values import Flags, Mailbox, MailboxKey, NewMessage, Placed
 
 TOO_BIG = no("The message is larger than this server takes", TOOBIG)
 HAS_NUL = no("A message must not hold NUL", CANNOT)
+NOT_ENABLED = no("Say ENABLE UTF8=ACCEPT first", CANNOT)
 EMPTY = no("A message has octets", CANNOT)
 
 
@@ -29,11 +33,11 @@ class Append:
     target: str
     flags: FlagList
     internal_date: int | None
-    literal: Literal
+    data: MessageData
 
 
 def parse(reader: Reader) -> Append:
-    """Append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal"""
+    """Append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP append-data"""
     reader.space()
     target = reader.mailbox()
     reader.space()
@@ -44,35 +48,39 @@ def parse(reader: Reader) -> Append:
     if reader.follows(b'"'):
         internal_date = reader.date_time()
         reader.space()
-    return Append(target, named, internal_date, reader.last_literal())
+    return Append(target, named, internal_date, reader.message_data())
 
 
 async def run(session: IMAPSession, request: Append) -> Status:
     """What cannot be stored is refused before its octets are taken; a connection lost among them leaves nothing."""
     target = await session.target(request.target)
-    if request.literal.octets > session.services.limits.message_octets:
+    if request.data.literal.octets > session.services.limits.message_octets:
         return TOO_BIG
+    if request.data.utf8 and not session.utf8:
+        return NOT_ENABLED
     incoming = session.services.blobs.incoming()
     try:
-        received = await _receive(session, request.literal, incoming)
+        received = await _receive(session, request.data, incoming)
         if received.problem is not None:
             await incoming.discard()
             return received.problem
         blob, content = await incoming.finish()
-        structure = await structure_of(session.services.blobs, content, Limits())
+        structure = await structure_of(session.services.blobs, content, session.services.scan)
+        other = await _surrogate(session, content, structure)
     except BaseException:
         await incoming.discard()
         raise
-    placed = await _put(session, incoming, _new(request, target, blob, structure, received.crlf.end()), blob)
+    placed = await _put(session, incoming, _new(request, target, blob, structure, received.crlf.end()), blob, other)
+    stored.added(session, MailboxKey(target.account, target.id), [placed.uid])
     return ok("APPEND completed", f"APPENDUID {placed.uid_validity} {placed.uid}")
 
 
-async def _receive(session: IMAPSession, literal: Literal, incoming: Incoming) -> "_Content":
+async def _receive(session: IMAPSession, data: MessageData, incoming: Incoming) -> "_Content":
     """Take the octets; the answer knows the reason if they cannot be stored."""
     content = _Content(incoming)
-    await session.take(literal, content.keep)
+    await session.take(data.literal, content.keep)
     line = await session.rest_of_line()
-    if line.strip():
+    if line.strip() != data.closing:
         further = announced(line)
         session.refuse_literal(further and further[1])
         raise SyntaxProblem("One message was expected")
@@ -112,15 +120,31 @@ def _new(request: Append, target: Mailbox, blob: PreparedBlob, structure: Scanne
     )
 
 
-async def _put(session: IMAPSession, incoming: Incoming, new: NewMessage, blob: PreparedBlob) -> Placed:
-    """One write. Only a refusal proves that no row names the file; after anything else the sweeper has to look."""
+async def _surrogate(session: IMAPSession, content: bytes | Path, structure: Scanned) -> Made | None:
+    """For clients that do not take a header in UTF-8; this one has said that it may send such."""
+    if not session.utf8:
+        return None
+    return await surrogate_of(session.services.blobs, content, structure, Form.UTF8, session.services.scan)
+
+
+async def _put(
+    session: IMAPSession, incoming: Incoming, new: NewMessage, blob: PreparedBlob, other: Made | None
+) -> Placed:
+    """One write. Only a refusal proves that no row names the files; after anything else the sweeper has to look."""
+    if other is not None:
+        new = replace(new, surrogate=other.row(MessageId(fresh())))
+    files = [incoming] if other is None else [incoming, other.incoming]
     try:
-        return await session.services.database.write(messages.append, Put(new, blob, now()))
+        return await session.written(
+            messages.append, Put(new, blob, now(), None if other is None else other.content.blob)
+        )
     except Refused:
-        await incoming.discard()
+        for each in files:
+            await each.discard()
         raise
     finally:
-        await incoming.release()
+        for each in files:
+            await each.release()
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("APPEND", LOGGED_IN, parse, run, streams=True, rfc=3501)

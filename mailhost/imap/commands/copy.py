@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mailhost.conversation.command import Command
 from mailhost.ids import now
+from mailhost.imap import stored
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, ok, uid_set
 from mailhost.imap.session import IMAPSession
@@ -34,7 +35,8 @@ async def run(session: IMAPSession, request: Copy) -> Status:
     if not uids:
         return ok("COPY of nothing completed")
     key = MailboxKey(target.account, target.id)
-    copied = await session.services.database.write(messages.copy, session.selected.key, uids, key, now())
+    copied = await session.written(messages.copy, session.selected.key, uids, key, now())
+    stored.added(session, key, copied.targets)
     return ok("COPY completed", copy_uid(copied))
 
 

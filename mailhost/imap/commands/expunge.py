@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mailhost.conversation.command import Command
 from mailhost.ids import Uid, now
+from mailhost.imap import stored
 from mailhost.imap.grammar import Reader, no_arguments
 from mailhost.imap.responses import CANNOT, DELETED, Status, no, ok
 from mailhost.imap.session import IMAPSession
@@ -18,27 +19,34 @@ async def expunge(session: IMAPSession, _: None) -> Status:
     """The EXPUNGE responses are what the session tells after any command."""
     if session.selected.read_only:
         return READ_ONLY
-    await take_out(session, marked(session))
-    return ok("EXPUNGE completed")
+    return ok("EXPUNGE completed", await take_out(session, await marked(session)))
 
 
 async def close(session: IMAPSession, _: None) -> Status:
-    """As EXPUNGE, without a word of it; a mailbox opened read-only is left as it is."""
+    """As EXPUNGE, without a word of it; a mailbox opened read-only is left as it is.
+
+    Nor a mod-sequence: what others changed was not told, and the client must not believe that it knows (RFC 7162 section 3.2.8).
+    """
     if not session.selected.read_only:
-        await take_out(session, marked(session))
+        await take_out(session, await marked(session))
     await session.leave()
     return ok("CLOSE completed")
 
 
-def marked(session: IMAPSession) -> list[Uid]:
+async def marked(session: IMAPSession) -> list[Uid]:
+    """All that are, also those that another process has marked, of which the hint is still on its way."""
     index = session.selected.index
+    await session.services.indexes.refresh(index)
     return [Uid(uid) for uid, flags in zip(index.uids, index.flags, strict=True) if flags & DELETED]
 
 
-async def take_out(session: IMAPSession, uids: Sequence[Uid]) -> None:
-    """Those of the messages that are still marked when the transaction runs."""
-    if uids:
-        await session.services.database.write(messages.expunge, session.selected.key, uids, now(), Flags(DELETED))
+async def take_out(session: IMAPSession, uids: Sequence[Uid]) -> str:
+    """Those of the messages that are still marked when the transaction runs. Answers with a response code, or nothing."""
+    if not uids:
+        return ""
+    gone = await session.written(messages.expunge, session.selected.key, uids, now(), Flags(DELETED))
+    stored.expunged(session, gone)
+    return session.after_expunge(session) if gone and session.after_expunge else ""
 
 
 COMMANDS: tuple[Command[IMAPSession, Reader, Status], ...] = (

@@ -119,7 +119,8 @@ class Answer:
     async def tell(self, each: Name, attributes: Iterable[str], extended: bytes = b"", more: bytes = b"") -> None:
         """`more` are responses of their own that belong to it."""
         unique = list(dict.fromkeys(attributes))
-        self._lines.append(listed(self._kind.encode(), unique, SEPARATOR, each.name, extended=extended) + more)
+        kind, utf8 = self._kind.encode(), self._session.utf8
+        self._lines.append(listed(kind, unique, SEPARATOR, each.name, utf8=utf8, extended=extended) + more)
         if len(self._lines) >= PAGE:
             await self._flush()
 

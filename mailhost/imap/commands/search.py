@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailhost.conversation.command import Command
+from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.ids import Uid
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, no, ok, search_numbers, search_result
@@ -33,6 +33,8 @@ def program(reader: Reader) -> Search:
     """search-program = ["CHARSET" SP charset SP] search-key *(SP search-key) (RFC 4466 section 2.6.1)"""
     charset = "utf-8"  # what clients send that name none
     if reader.accept_word(b"CHARSET"):
+        if reader.utf8:
+            raise SyntaxProblem("No CHARSET once UTF8=ACCEPT is enabled: all is UTF-8")  # RFC 6855 section 3
         reader.space()
         named = reader.astring().upper()
         if named not in CHARSETS:

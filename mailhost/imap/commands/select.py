@@ -14,9 +14,10 @@ from mailhost.store.values import Mailbox, MailboxKey, SystemFlag
 
 
 def parse(reader: Reader) -> str:
-    """Select = "SELECT" SP mailbox"""
+    """Select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"] (RFC 4466 section 2.1)"""
     reader.space()
     name = reader.mailbox()
+    reader.parameters(reader.vocabulary.select_parameters)
     reader.end()
     return name
 
@@ -38,7 +39,7 @@ async def _open(session: IMAPSession, name: str, *, read_only: bool) -> Status:
     names = FlagNames(dict(await session.read_store(mailboxes.keywords, key)))
     view = View(session.changed.set)
     index = await session.services.indexes.open(found, view)
-    view.begin(index, recent)
+    view.begin(index, recent, claims=not read_only)
     session.select(found, index, view, names, read_only=read_only)
     _tell(session, found)
     return ok("Mailbox opened", "READ-ONLY" if read_only else "READ-WRITE")
@@ -61,6 +62,7 @@ def _tell(session: IMAPSession, found: Mailbox) -> None:
         + ok("Flags that are kept", f"PERMANENTFLAGS {_permanent(selected.flag_names, selected.read_only)}").line()
         + ok("UIDs are valid", f"UIDVALIDITY {index.uid_validity}").line()
         + ok("The next UID", f"UIDNEXT {max(found.uid_next, view.last_uid + 1)}").line()
+        + b"".join(says(session).line() for says in session.dialect.select_says)
     )
 
 

@@ -53,15 +53,16 @@ async def run(session: IMAPSession, request: Ask) -> Status:
 async def line(session: IMAPSession, found: Mailbox, items: Sequence[bytes]) -> bytes:
     """mailbox-data = "STATUS" SP mailbox SP "(" [status-att-list] ")";"""
     words = [b"%b %d" % (item, await _value(session, found, item)) for item in items]
-    return untagged(b"STATUS", mailbox(found.name), b"(%b)" % b" ".join(words))
+    return untagged(b"STATUS", mailbox(found.name, utf8=session.utf8), b"(%b)" % b" ".join(words))
 
 
 async def _value(session: IMAPSession, found: Mailbox, item: bytes) -> int:
     if item != RECENT:
         return ITEMS[item](found) if item in ITEMS else session.dialect.status_items[item](session, found)
-    if found.recent_uid == found.uid_next:
+    recent = max(found.recent_uid, session.services.indexes.recent_next(found.id))
+    if recent >= found.uid_next:
         return 0
-    return await session.read_store(mailboxes.count_recent, MailboxKey(found.account, found.id), found.recent_uid)
+    return await session.read_store(mailboxes.count_recent, MailboxKey(found.account, found.id), recent)
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("STATUS", LOGGED_IN, parse, run, rfc=3501)

@@ -3,6 +3,8 @@
 from mailhost.imap.extensions import (
     appendlimit,
     children,
+    condstore,
+    enable,
     esearch,
     idle,
     list_extended,
@@ -15,6 +17,7 @@ from mailhost.imap.extensions import (
     status_size,
     uidplus,
     unselect,
+    utf8_accept,
     xlist,
 )
 from mailhost.imap.extensions import id as identification
@@ -24,6 +27,7 @@ EXTENSIONS: tuple[Extension, ...] = (
     literal_plus.EXTENSION,
     sasl_ir.EXTENSION,
     identification.EXTENSION,
+    enable.EXTENSION,
     idle.EXTENSION,
     namespace.EXTENSION,
     children.EXTENSION,
@@ -37,4 +41,6 @@ EXTENSIONS: tuple[Extension, ...] = (
     uidplus.EXTENSION,
     move.EXTENSION,
     esearch.EXTENSION,
+    condstore.EXTENSION,
+    utf8_accept.EXTENSION,
 )

@@ -12,6 +12,7 @@ from mailhost.imap.values import LOGGED_IN
 
 GO_ON = b"+ idling\r\n"
 DONE = b"DONE"
+STILL_HERE = ok("Still here").line()
 
 
 async def run(session: IMAPSession, _: None) -> Status:
@@ -24,11 +25,11 @@ async def run(session: IMAPSession, _: None) -> Status:
             await _tell(session)
             if session.ended:
                 break
-            await _something(session, line)
+            if not await _something(session, line):
+                session.write(STILL_HERE)
     finally:
         session.channel.at_rest = False
-        if not line.done():
-            line.cancel()
+        line.cancel()
     if session.ended:
         return ok("IDLE ended")
     if line.result().strip().upper() != DONE:
@@ -42,14 +43,16 @@ async def _tell(session: IMAPSession) -> None:
     await session.channel.drain()
 
 
-async def _something(session: IMAPSession, line: "asyncio.Future[bytes]") -> None:
-    """Wait for the client's line, or for something to tell."""
+async def _something(session: IMAPSession, line: "asyncio.Future[bytes]") -> bool:
+    """Wait for the client's line, or for something to tell; not too long, for routers forget a connection on which nothing goes."""
     news = asyncio.ensure_future(session.changed.wait())
     waiting: list[asyncio.Future[Any]] = [line, news]
     try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        notice = session.settings.idle_notice.total_seconds()
+        done, _ = await asyncio.wait(waiting, timeout=notice, return_when=asyncio.FIRST_COMPLETED)
     finally:
         news.cancel()
+    return bool(done)
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("IDLE", LOGGED_IN, no_arguments, run, rfc=2177)

@@ -2,6 +2,7 @@
 
 from mailhost.conversation.command import Command
 from mailhost.ids import now
+from mailhost.imap import stored
 from mailhost.imap.commands.copy import Copy, copy_uid, parse
 from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.extensions.extension import Extension
@@ -21,7 +22,9 @@ async def run(session: IMAPSession, request: Copy) -> Status:
     uids = await session.chosen(request.chosen)
     if uids:
         key = MailboxKey(target.account, target.id)
-        copied = await session.services.database.write(messages.move, session.selected.key, uids, key, now())
+        copied = await session.written(messages.move, session.selected.key, uids, key, now())
+        stored.added(session, key, copied.targets)
+        stored.expunged(session, copied.sources)
         if copied.targets:
             session.write(ok("Moved", copy_uid(copied)).line())
     return ok("MOVE completed")

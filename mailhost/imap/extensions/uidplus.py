@@ -21,8 +21,7 @@ async def run(session: IMAPSession, chosen: MessageSet) -> Status:
     """Those of them that are marked as deleted."""
     if session.selected.read_only:
         return READ_ONLY
-    await take_out(session, await session.chosen(chosen))
-    return ok("UID EXPUNGE completed")
+    return ok("UID EXPUNGE completed", await take_out(session, await session.chosen(chosen)))
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("UID EXPUNGE", SELECTED, parse, run, rfc=4315)

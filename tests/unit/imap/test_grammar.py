@@ -11,6 +11,7 @@ from mailhost.conversation.command import SyntaxProblem
 from mailhost.imap import names, responses
 from mailhost.imap.commands import append, copy, fetch, login, search, select, status, store
 from mailhost.imap.commands import list as mailbox_list
+from mailhost.imap.fetching import compiled
 from mailhost.imap.grammar import Reader, head, tag_of
 from mailhost.imap.literal import announced
 from mailhost.imap.search_keys import All, Dated, Flagged, InField, Not, Or
@@ -20,6 +21,7 @@ from mailhost.imap.values import (
     FlagList,
     Item,
     Literal,
+    MessageData,
     MessageSet,
     Section,
     Text,
@@ -124,14 +126,14 @@ def test_fetch_items() -> None:
         Reader(b" 1:2 (FLAGS BODY.PEEK[2.HEADER.FIELDS (From {2})]<5.10> BODY rfc822.header)", {44: b"To"})
     )
     assert read.chosen == MessageSet(((1, 2),))
-    assert read.plan.items == (Item.FLAGS, Item.BODY)
-    assert tuple(each.item for each in read.plan.bodies) == (
+    assert compiled(read.items).items == (Item.FLAGS, Item.BODY)
+    assert tuple(each.item for each in compiled(read.items).bodies) == (
         BodyItem(Section((2,), Text.FIELDS, (b"From", b"To")), peek=True, partial=(5, 10)),
         BodyItem(Section(text=Text.HEADER), peek=True, name=b"RFC822.HEADER"),
     )
-    assert not read.plan.sets_seen
-    assert fetch.parse(Reader(b" 1 full")).plan.items[-1] is Item.BODY
-    assert fetch.parse(Reader(b" 1 BODY[1]", by_uid=True)).plan.items == (Item.UID,)
+    assert not compiled(read.items).sets_seen
+    assert fetch.parse(Reader(b" 1 full")).items[-1] is Item.BODY
+    assert fetch.parse(Reader(b" 1 BODY[1]", by_uid=True)).items[0] is Item.UID
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_store_reads_flags_with_and_without_parentheses() -> None:
 def test_append_leaves_its_literal_on_its_way() -> None:
     reader = Reader(rb' Sent (\Draft) "01-Jan-2020 00:00:00 +0000" {310}', announced=Literal(310, synchronizing=True))
     read = append.parse(reader)
-    assert read == append.Append("Sent", FlagList(16), 1_577_836_800_000, Literal(310, synchronizing=True))
+    assert read == append.Append("Sent", FlagList(16), 1_577_836_800_000, MessageData(Literal(310, synchronizing=True)))
 
 
 def test_search_keys() -> None:

@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from mailhost.conversation.services import Limits
+from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
+from mailhost.database.sqlite import SQLiteEngine
 from mailhost.events.event import Event
-from tests.transcripts.player import Client
+from mailhost.ids import Uid
+from mailhost.store import flags
+from mailhost.store.flags import FlagChange
+from mailhost.store.index import MailboxIndex
+from mailhost.store.values import FlagAction, Flags, MailboxKey, SystemFlag
+from tests.transcripts.player import PATIENCE, Client
 from tests.transcripts.world import World, sample_message
 from tests.unit.imap.talk import LOGIN, client, end, in_world, logged_in
 
@@ -239,5 +246,65 @@ def test_a_change_made_while_a_store_waits_is_told_although_it_is_silent(tmp_pat
             one.wire.client_says(b"a STORE 1 +FLAGS.SILENT (\\Seen)\r\n")
             said = [await one.ask(b"b NOOP\r\n"), await other.ask(b"b NOOP\r\n")]
             assert all(b"\\Seen \\Flagged" in each for each in said)
+
+    in_world(tmp_path, template, act)
+
+
+def test_what_another_process_changed_is_in_the_index_before_a_store_is_answered(
+    tmp_path: Path, template: Path
+) -> None:
+    """The change of this process comes to an index that has missed one before it: flags must not be told from the old state."""
+
+    async def act(here: World) -> None:
+        for number in (1, 2):
+            await here.deliver(sample_message(number))
+        found = await here.mailbox("INBOX")
+        elsewhere = Database(SQLiteEngine(here.folder / "mail.db"))
+        refresh = here.services.indexes.refresh
+
+        async def from_afar(index: MailboxIndex) -> None:
+            for _ in range(50):  # as over a network: SQLite alone would have answered in the same turn
+                await asyncio.sleep(0)
+            await refresh(index)
+
+        here.services.indexes.refresh = from_afar  # type: ignore[method-assign]
+        async with logged_in(here, selected="INBOX") as one:
+            key = MailboxKey(found.account, found.id)
+            await elsewhere.write(flags.change, FlagChange(key, (Uid(2),), FlagAction.ADD, Flags(SystemFlag.FLAGGED)))
+            said = await one.ask(b"a STORE 1:2 +FLAGS (\\Seen)\r\n")
+            assert said.splitlines()[-3:] == [
+                b"* 1 FETCH (FLAGS (\\Seen \\Recent))",
+                b"* 2 FETCH (FLAGS (\\Seen \\Flagged \\Recent))",
+                b"a OK STORE completed",
+            ]
+            await elsewhere.write(flags.change, FlagChange(key, (Uid(1),), FlagAction.ADD, Flags(SystemFlag.DELETED)))
+            assert await one.ask(b"b EXPUNGE\r\n") == b"* 1 EXPUNGE\r\nb OK EXPUNGE completed\r\n"
+        await elsewhere.close()
+
+    in_world(tmp_path, template, act)
+
+
+def test_a_slow_reader_of_news_is_told_what_its_silent_store_came_to(tmp_path: Path, template: Path) -> None:
+    """While it reads what others changed, they change more: it cannot have worked that out."""
+
+    async def act(here: World) -> None:
+        for number in (1, 2):
+            await here.deliver(sample_message(number))
+        async with logged_in(here, selected="INBOX") as slow, logged_in(here, selected="INBOX") as other:
+            await other.ask(b"a STORE 1 FLAGS.SILENT (\\Draft)\r\n")
+            slow.wire.channel.stop_writing()
+            slow.wire.client_says(b"b STORE 2 +FLAGS.SILENT (\\Seen)\r\n")
+            async with asyncio.timeout(PATIENCE):
+                while b"FETCH" not in slow.wire.output:
+                    slow.wire.spoke.clear()
+                    await slow.wire.spoke.wait()
+            await other.ask(b"a STORE 2 FLAGS.SILENT (\\Flagged)\r\n")
+            slow.wire.channel.go_on_writing()
+            async with asyncio.timeout(PATIENCE):
+                while b"b OK" not in slow.wire.output:
+                    slow.wire.spoke.clear()
+                    await slow.wire.spoke.wait()
+            told = [line for line in bytes(slow.wire.output).splitlines() if b"FETCH" in line]
+            assert told[-1] == b"* 2 FETCH (FLAGS (\\Seen \\Flagged \\Recent))"
 
     in_world(tmp_path, template, act)

@@ -34,9 +34,13 @@ def opened(index: MailboxIndex) -> View:
 class Client:
     """The model: a list of the UIDs that the client believes in, and the flags it knows."""
 
-    def __init__(self, index: MailboxIndex) -> None:
+    def __init__(self, index: MailboxIndex, taken: set[int]) -> None:
         self.view = opened(index)
+        self.taken = taken
+        """Messages that were recent to one of the clients."""
         self.uids = list(index.uids)
+        self.recent = set(index.uids) - taken
+        taken.update(index.uids)
         self.flags = dict(zip(index.uids, index.flags, strict=True))
 
     def told(self, index: MailboxIndex, *, expunges: bool) -> None:
@@ -51,6 +55,9 @@ class Client:
             self.uids += added[: news.exists - len(self.uids)]
             self.flags.update({uid: index.flags[index.uids.index(uid)] for uid in added})
             assert len(self.uids) == news.exists
+            self.recent.update(uid for uid in added if uid not in self.taken)
+            self.taken.update(added)
+            assert news.recent == len(self.recent & set(self.uids))
         for uid in news.flags:
             assert uid in self.uids
             now = self.view.flags(uid)
@@ -63,7 +70,8 @@ class ThreeClients(RuleBasedStateMachine):
     def begin(self, count: int) -> None:
         self.index = index_of(range(1, count + 1))
         self.last = count
-        self.clients = [Client(self.index) for _ in range(3)]
+        taken: set[int] = set()
+        self.clients = [Client(self.index, taken) for _ in range(3)]
 
     def _apply(self, change: type[Added | Flagged | Expunged], what: tuple) -> None:  # type: ignore[type-arg]  # each kind has its own
         version = self.index.version
@@ -121,7 +129,10 @@ class ThreeClients(RuleBasedStateMachine):
                 assert list(view.uids(MessageSet(((low, high),)))) == uids[low - 1 : high]
                 by_uid = MessageSet(((low, high),), by_uid=True)
                 assert list(view.uids(by_uid)) == [uid for uid in uids if low <= uid <= high]
-            assert view.recent == len(uids)
+            assert view.recent == len(client.recent & set(uids))
+            assert list(view.are_recent(uids)) == [uid in client.recent for uid in uids]
+            mod_seqs = dict(zip(self.index.uids, self.index.mod_seqs, strict=True))
+            assert list(view.mod_seqs_of(uids)) == [mod_seqs.get(uid, self.index.version) for uid in uids]
             flags = view.flags_of(uids, 99)
             assert flags == [99 if view.flags(uid) is None else view.flags(uid) for uid in uids]
 
