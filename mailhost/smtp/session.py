@@ -134,7 +134,7 @@ class SMTPSession(Session[Reader, Reply]):
         """What is under way between the first octet and the reply to the last."""
         self.transactions = 0
         self.idle_commands = 0
-        """Since the last that brought a message or a recipient."""
+        """Since the last that brought a message, some of one, or a recipient."""
         self._envelope: Envelope | None = None
         self._reads_utf8 = False
         """Whether the reply that is being made may hold UTF-8: its transaction has said SMTPUTF8 (RFC 6531 section 3.7.4)."""
@@ -186,10 +186,13 @@ class SMTPSession(Session[Reader, Reply]):
         self._reads_utf8 = self._envelope is not None and self._envelope.smtputf8
         try:
             line = await self.channel.read_line(self.settings.line_octets)
-        except LineTooLong:
+        except LineTooLong as problem:
+            self._verb = _verb(Reader(problem.head))
+            if self._has_octets_behind:
+                raise SyntaxProblem("the line is too long") from None
             raise LineProblem(replies.LINE_TOO_LONG) from None
         reader = Reader(line)
-        self._verb = (reader.optional_word() or b"").decode("ascii", "replace").upper()
+        self._verb = _verb(reader)
         if self.services.events.lines:
             self.heard(self._shown(line))
         self._count()
@@ -279,6 +282,10 @@ MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
 """Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
 RcptParameter: TypeAlias = Callable[[SMTPSession, Wishes, str], Reply | None]
 """Likewise one of RCPT, for one recipient."""
+
+
+def _verb(reader: Reader) -> str:
+    return (reader.optional_word() or b"").decode("ascii", "replace").upper()
 
 
 def _masked(line: bytes, words: int) -> bytes:
