@@ -52,7 +52,9 @@ def _escaped(found: "re.Match[str]") -> str:
     return f"\\{found[0]}"
 
 
-def parse_address(text: bytes, *, allow_postmaster: bool = False) -> Address:
+def parse_address(
+    text: bytes, *, allow_postmaster: bool = False, longest_local_part: int = LONGEST_LOCAL_PART
+) -> Address:
     """Mailbox = Local-part "@" ( Domain / address-literal ), a source route before it is dropped."""
     if len(text) > LONGEST_WRITTEN:
         raise AddressProblem("the address is too long")
@@ -65,7 +67,7 @@ def parse_address(text: bytes, *, allow_postmaster: bool = False) -> Address:
     if allow_postmaster and written.lower() == "postmaster":
         return Address("postmaster", "")
     local, domain = _split(written)
-    return Address(_local_part(local), parse_domain(domain))
+    return Address(_local_part(local, longest_local_part), parse_domain(domain))
 
 
 def _split(written: str) -> tuple[str, str]:
@@ -78,13 +80,13 @@ def _split(written: str) -> tuple[str, str]:
     return written[:split_at], written[split_at + 1 :]
 
 
-def _local_part(written: str) -> str:
+def _local_part(written: str, longest: int) -> str:
     quoted = _QUOTED.fullmatch(written)
     local = _ESCAPED.sub(r"\1", quoted[1]) if quoted else written
     if not local:
         raise AddressProblem("the local part is empty")
-    if len(local.encode()) > LONGEST_LOCAL_PART:
-        raise AddressProblem("the local part is longer than 64 octets")
+    if len(local.encode()) > longest:
+        raise AddressProblem(f"the local part is longer than {longest} octets")
     if not local.isprintable() or not (quoted or _LOOSE_DOTS.fullmatch(local)):
         raise AddressProblem("the local part has characters that must be quoted or can not be")
     return local

@@ -70,12 +70,12 @@ class Reader:
     def reverse_path(self) -> Address | None:
         """Reverse-path = Path / "<>"; the null one is None."""
         self._literal(b"FROM:")
-        return self._path(lambda text: parse_address(text) if text else None)
+        return self._path(lambda text: _mailbox(text) if text else None)
 
     def forward_path(self) -> Address:
         """Forward-path = Path, or "<Postmaster>" without a domain (RFC 5321 section 4.5.1)."""
         self._literal(b"TO:")
-        path = self._path(lambda text: parse_address(text, allow_postmaster=True))
+        path = self._path(lambda text: _mailbox(text, allow_postmaster=True))
         assert path is not None
         return path
 
@@ -127,6 +127,11 @@ class Reader:
     def _spaces(self) -> None:
         while self._line[self._at : self._at + 1] in (b" ", b"\t"):
             self._at += 1
+
+
+def _mailbox(text: bytes, *, allow_postmaster: bool = False) -> Address:
+    """Local parts beyond 64 octets are real: senders write the recipient, a list or a whole address into theirs (VERP, SRS)."""
+    return parse_address(text, allow_postmaster=allow_postmaster, longest_local_part=LONGEST_PATH)
 
 
 def number(text: str, name: str, largest: int) -> int:
