@@ -4,7 +4,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import PlaintextForbidden
@@ -23,6 +23,8 @@ from mailhost.users.values import Login
 
 if TYPE_CHECKING:
     from mailhost.smtp.incoming import Incoming
+
+E = TypeVar("E")
 
 
 class State(enum.Enum):
@@ -282,6 +284,21 @@ MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
 """Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
 RcptParameter: TypeAlias = Callable[[SMTPSession, Wishes, str], Reply | None]
 """Likewise one of RCPT, for one recipient."""
+
+
+def take_parameters(
+    session: SMTPSession,
+    known: Mapping[str, Callable[[SMTPSession, E, str], Reply | None]],
+    into: E,
+    parameters: Mapping[str, str],
+) -> Reply | None:
+    """Those of MAIL into its envelope, or of RCPT into its wishes; answers with why one is refused."""
+    for name, value in parameters.items():
+        take = known.get(name)
+        refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, into, value)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def _verb(reader: Reader) -> str:
