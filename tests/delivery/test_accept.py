@@ -141,9 +141,7 @@ async def test_a_waiting_message_that_cannot_be_read_does_not_stop_the_others(
     assert await waiting.deliver_due() == 0
 
 
-async def test_more_than_are_looked_at_at_once_are_delivered_without_a_wait(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_more_than_are_looked_at_at_once_are_delivered_without_a_wait(database: Database, tmp_path: Path) -> None:
     await people(database, "alice", "bob")
     blobs = store_of(database, tmp_path)
     account = (await inbox(database, "alice")).account
