@@ -189,7 +189,11 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
 
 def limits(config: Config, listener: Listener) -> Limits:
     return Limits(
-        listener.most_errors, int(listener.line_octets), config.login.tries, int(config.submission.message_octets)
+        listener.most_errors,
+        int(listener.line_octets),
+        config.login.tries,
+        int(config.submission.message_octets),
+        config.limits.most_mailboxes,
     )
 
 

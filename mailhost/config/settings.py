@@ -238,6 +238,8 @@ class Limits(Section, frozen=True):
     """How deep MIME parts may nest in each other; deeper ones are taken as plain octets."""
     header_octets: Annotated[Octets, Least(kib(16)), Most(mib(16))] = mib(1)
     """Octets of one header block that are looked at for ENVELOPE and search. What comes by SMTP with a larger one is refused (552)."""
+    most_mailboxes: Annotated[int, Least(10), Most(100_000)] = 10_000
+    """Mailboxes of one account, by CREATE and RENAME. Names that it is subscribed to may be twice as many: they stay when a mailbox is gone."""
 
 
 class Log(Section, frozen=True):

@@ -24,6 +24,7 @@ class Limits:
     line_octets: int = 64 << 10
     login_tries: int = 5
     message_octets: int = 50 << 20
+    most_mailboxes: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

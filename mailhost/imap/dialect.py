@@ -67,7 +67,8 @@ BASE: tuple[AnyCommand, ...] = (
 
 def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[str] = ()) -> Dialect:
     """The base and some extensions. Raises `UnknownExtension` where `without` names one that is not there."""
-    chosen = spoken(extensions, without, lambda each: each.name)
+    chosen = list(spoken(extensions, without, lambda each: each.name))
+    chosen = [each for each in chosen if each.needs <= {other.name for other in chosen}]
     commands = [*BASE, *(command for each in chosen for command in each.commands)]
     status_items = _summed(each.status_items for each in chosen)
     return Dialect(
@@ -78,6 +79,7 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
         {word: each.name for each in chosen for word in each.enabled_by},
         tuple(each.select_says for each in chosen if each.select_says),
         status_items,
+        tuple(each.list_attributes for each in chosen if each.list_attributes),
         Vocabulary(
             _summed(each.fetch_items for each in chosen),
             _summed(each.fetch_modifiers for each in chosen),
@@ -86,6 +88,8 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
             _summed(each.search_keys for each in chosen),
             status_items,
             _summed(each.append_data for each in chosen),
+            _summed(each.list_selections for each in chosen),
+            _summed(each.list_returns for each in chosen),
         ),
     )
 

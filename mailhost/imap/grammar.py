@@ -89,6 +89,10 @@ class Vocabulary:
     """Rules over a `KeyReader`, which answer with a `Key`."""
     status_items: Mapping[bytes, object] = field(default_factory=dict)
     append_data: Mapping[bytes, Callable[["Reader"], MessageData]] = field(default_factory=dict)
+    list_selections: Mapping[bytes, Callable[[Any], bool]] = field(default_factory=dict)
+    """Which names are listed (RFC 5258 section 3.1): questions to a `hierarchy.Name`."""
+    list_returns: Mapping[bytes, Rule] = field(default_factory=dict)
+    """What is told of them (RFC 5258 section 3.2): rules that answer with a `list_extended.Return`."""
 
 
 BASE_ALONE = Vocabulary()

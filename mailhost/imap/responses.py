@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailhost.imap import names
 from mailhost.imap.names import atom_or_string
 from mailhost.imap.values import BodyItem, Section, Text
-from mailhost.store.values import SYSTEM_FLAGS, SystemFlag
+from mailhost.store.values import KEYWORDS, SYSTEM_FLAGS, SystemFlag
 
 UNTAGGED = b"*"
 GO_AHEAD = b"+ OK\r\n"
@@ -92,6 +92,11 @@ class FlagNames:
             self.known |= bit
         self._texts: dict[tuple[int, bool], bytes] = {}
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there can be another keyword."""
+        return len(self.names) < len(_SYSTEM_NAMES) + KEYWORDS
+
     def bits(self, keyword: str) -> int:
         """The bit of a keyword; 0 if the mailbox has none of this name."""
         wanted = keyword.lower().encode()
@@ -130,23 +135,36 @@ def section(wanted: Section) -> bytes:
     return text
 
 
-def search_result(numbers: Iterable[int], *ends: bytes) -> bytes:
+def search_result(*words: bytes) -> bytes:
     """mailbox-data = "SEARCH" *(SP nz-number) [SP search-sort-mod-seq]"""
-    return b"* SEARCH%b\r\n" % b"".join([*(b" %d" % number for number in numbers), *(b" %b" % end for end in ends)])
+    return b" ".join([b"* SEARCH", *filter(None, words)]) + b"\r\n"
 
 
-def listed(kind: bytes, attributes: Sequence[str], separator: str, name: str, *, utf8: bool = False) -> bytes:
-    """mailbox-list = "(" [mbx-list-flags] ")" SP DQUOTE QUOTED-CHAR DQUOTE SP mailbox"""
+def search_numbers(numbers: Iterable[int]) -> bytes:
+    """nz-number *(SP nz-number): a page of what is found."""
+    return b" ".join([b"%d" % number for number in numbers])
+
+
+def listed(
+    kind: bytes, attributes: Sequence[str], separator: str, name: str, *, utf8: bool = False, extended: bytes = b""
+) -> bytes:
+    """mailbox-list = "(" [mbx-list-flags] ")" SP DQUOTE QUOTED-CHAR DQUOTE SP mailbox [SP mbox-list-extended]"""
     flags = " ".join(attributes).encode()
-    return b'* %b (%b) "%b" %b\r\n' % (kind, flags, separator.encode(), mailbox(name, utf8=utf8))
+    more = b" " + extended if extended else b""
+    return b'* %b (%b) "%b" %b%b\r\n' % (kind, flags, separator.encode(), mailbox(name, utf8=utf8), more)
 
 
 def uid_set(uids: Sequence[int]) -> str:
     """UIDs in the order given, runs as ranges (RFC 4315 section 3)."""
+    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs_of(uids))
+
+
+def runs_of(numbers: Sequence[int]) -> list[list[int]]:
+    """The first and the last of each run of neighbours, in the order given."""
     runs: list[list[int]] = []
-    for uid in uids:
-        if runs and uid == runs[-1][1] + 1:
-            runs[-1][1] = uid
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
         else:
-            runs.append([uid, uid])
-    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs)
+            runs.append([number, number])
+    return runs

@@ -1,12 +1,11 @@
 """SEARCH carried out: what the index knows first, then rows by pages, then octets; each step looks at what the one before left."""
 
-import asyncio
-import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import IntEnum
+from typing import Any
 
 from mailhost.ids import Uid
 from mailhost.imap.search_keys import (
@@ -26,24 +25,25 @@ from mailhost.imap.search_keys import (
     Or,
     Sized,
 )
-from mailhost.imap.search_text import field_texts, folded, header_text, is_text, part_text
+from mailhost.imap.search_text import BETWEEN, WHOLE_HEADER, folded, folded_fields, holds, is_text, part_text
 from mailhost.imap.sections import header_end
 from mailhost.imap.session import PAGE, IMAPSession
+from mailhost.imap.turns import Turn
 from mailhost.imap.values import MessageSet, Range
+from mailhost.message import parts
 from mailhost.message.dates import parse_date
 from mailhost.message.headers import field_value
-from mailhost.message.parts import leaves
 from mailhost.message.structure import CACHED_FIELDS
 from mailhost.store import messages
 from mailhost.store.values import SEEN, Located, SystemFlag
 
-TURN_SECONDS = 0.002
 MOST_HEADER_OCTETS = 256 << 10
-PAGE_OF_ARRAYS = 2000
+PAGE_OF_ARRAYS = 500
+FIRST_PAGE = 16
+"""Who asks for one message only shall not wait for many to be read."""
 READ_WHOLE_OCTETS = 256 << 10
-STRETCH = 256 << 10
 QUICK_OCTETS = 8 << 10
-"""Of a header that are decoded and folded in the loop, once for each text that is looked for."""
+"""What is decoded or compared in the loop; more than that in a thread."""
 MOST_PART_OCTETS = 4 << 20
 MOST_TEXT_OCTETS = 16 << 20
 """Of one message that are searched."""
@@ -68,10 +68,9 @@ class Candidate:
     recent: bool
     located: Located | None = None
     arrived: date | None = None
-    header: bytes = b""
+    fields: dict[bytes, str] = field(default_factory=dict)
+    """The folded text of those that keys ask for."""
     text: str = ""
-    fields: dict[bytes, list[str]] | None = None
-    """Fields that were looked at, folded: several keys may ask for one. b"" stands for the whole header."""
 
 
 Check = Callable[[Candidate], bool]
@@ -95,28 +94,10 @@ def step_of(key: Key) -> Step:
             return Step.INDEX
 
 
-async def search(session: IMAPSession, wanted: All) -> list[Candidate]:
-    """The messages that the client knows of and for which every key holds, ascending."""
-    search = _Search(session, _texts_in(wanted))
-    flat = _flat(wanted)
-    found = await search.known([key for key in flat if isinstance(key, Flagged)])
-    for step in Step:
-        keys = [key for key in flat if step_of(key) is step and not isinstance(key, Flagged)]
-        if keys and found:
-            found = await search.filtered(found, step, [search.check(key) for key in keys])
-    return found
-
-
-def _texts_in(key: Key) -> int:
-    match key:
-        case All(keys):
-            return sum(map(_texts_in, keys))
-        case Or(one, other):
-            return _texts_in(one) + _texts_in(other)
-        case Not(inner):
-            return _texts_in(inner)
-        case _:
-            return int(isinstance(key, InField | InText))
+async def search(session: IMAPSession, wanted: All, *, backwards: bool = False) -> AsyncIterator[Sequence[Uid]]:
+    """The messages that the client knows of and for which every key holds, in pages as they are found: ascending, or descending."""
+    async for page in _Search(session, _flat(wanted)).pages(backwards=backwards):
+        yield [each.uid for each in page]
 
 
 def _flat(key: All) -> list[Key]:
@@ -124,113 +105,194 @@ def _flat(key: All) -> list[Key]:
     return [each for inner in key.keys for each in (_flat(inner) if isinstance(inner, All) else [inner])]
 
 
-@dataclass(slots=True)
-class _Search:
-    session: IMAPSession
-    texts: int
-    """How many are looked for."""
-    turn: float = field(default_factory=time.perf_counter)
+def _leaves(key: Key) -> Iterator[Key]:
+    match key:
+        case All(keys):
+            for each in keys:
+                yield from _leaves(each)
+        case Or(one, other):
+            yield from _leaves(one)
+            yield from _leaves(other)
+        case Not(inner):
+            yield from _leaves(inner)
+        case _:
+            yield key
 
-    async def known(self, flagged: Sequence[Flagged]) -> list[Candidate]:
+
+class _Stage:
+    """The keys that need the same of a message to be read."""
+
+    def __init__(self, step: Step, keys: Sequence[Key], checks: Sequence[Check]) -> None:
+        self.step = step
+        self.checks = checks
+        leaves = [leaf for key in keys for leaf in _leaves(key)]
+        self.fields = frozenset(leaf.name.lower() for leaf in leaves if isinstance(leaf, InField))
+        if any(isinstance(leaf, InText) and leaf.header_too for leaf in leaves):
+            self.fields |= {WHOLE_HEADER}
+        self.reads_dates = any(isinstance(leaf, Dated) and leaf.clock is Clock.INTERNAL for leaf in leaves)
+        self.texts = sum(isinstance(leaf, InField | InText) for leaf in leaves)
+        """How many are looked for."""
+
+    def hold(self, each: Candidate) -> bool:
+        return all(check(each) for check in self.checks)
+
+
+def _read_quickly(each: Candidate, stage: _Stage) -> bool:
+    """Most keys ask for nothing more, or for fields that are in the row."""
+    if each.located is None or not stage.texts:
+        return True
+    cached = each.located.header_cache
+    if stage.step is not Step.ROW or not 0 < len(cached) <= QUICK_OCTETS:
+        return False
+    each.fields = folded_fields(cached, stage.fields)
+    return True
+
+
+def _is_quick(each: Candidate, stage: _Stage) -> bool:
+    return not stage.texts or (len(each.text) + sum(map(len, each.fields.values()))) * stage.texts <= 16 * QUICK_OCTETS
+
+
+class _Search:
+    def __init__(self, session: IMAPSession, keys: Sequence[Key]) -> None:
+        self.session = session
+        self._flags = [key for key in keys if isinstance(key, Flagged)]
+        self._first, *self._stages = [
+            _Stage(step, own, [self.check(key) for key in own])
+            for step in Step
+            for own in [[key for key in keys if step_of(key) is step and not isinstance(key, Flagged)]]
+            if own or step is Step.INDEX
+        ]
+        self._turn = Turn()
+
+    async def pages(self, *, backwards: bool) -> AsyncIterator[list[Candidate]]:
+        """What needs to be read is read for a page at a time, and forgotten after it."""
+        waiting: list[Candidate] = []
+        size = FIRST_PAGE
+        async for found in self._known(backwards=backwards):
+            if not self._stages:
+                yield found
+                continue
+            waiting += found
+            while len(waiting) >= size:
+                page, waiting = waiting[:size], waiting[size:]
+                size = min(2 * size, PAGE)
+                yield await self._filtered(page)
+        if waiting:
+            yield await self._filtered(waiting)
+
+    async def _known(self, *, backwards: bool) -> AsyncIterator[list[Candidate]]:
         """What the client knows of, by flags: most searches ask for UNSEEN, and flags are one array."""
         mask = value = 0
-        for each in flagged:
+        for each in self._flags:
             if (value ^ each.value) & mask & each.mask:  # SEEN UNSEEN
-                return []
+                return
             mask, value = mask | each.mask, value | each.value
-        view, found = self.session.selected.view, list[Candidate]()
+        view, checks = self.session.selected.view, self._first.checks
         exists = view.exists
-        for first in range(1, exists + 1, PAGE_OF_ARRAYS):
+        starts = range(1, exists + 1, PAGE_OF_ARRAYS)
+        for first in reversed(starts) if backwards else starts:
             uids = view.uids(MessageSet(((first, min(first + PAGE_OF_ARRAYS - 1, exists)),)))
             flags = view.flags_of(uids, SystemFlag.DELETED)
-            found += [
+            found = [
                 Candidate(uid, number, flag, recent)
                 for number, (uid, flag, recent) in enumerate(
                     zip(uids, flags, view.are_recent(uids), strict=True), first
                 )
                 if flag & mask == value
             ]
-            await self._breathe()
-        return found
+            await self._turn.breathe()
+            if checks:
+                found = await self._checked(found)
+            yield found[::-1] if backwards else found
 
-    async def filtered(self, found: Sequence[Candidate], step: Step, checks: Sequence[Check]) -> list[Candidate]:
+    async def _checked(self, found: Sequence[Candidate]) -> list[Candidate]:
         left: list[Candidate] = []
-        for start in range(0, len(found), PAGE):
-            page = found[start : start + PAGE]
-            if step >= Step.ROW:
-                await self._read_rows(page)
-            for each in page:
-                if step >= Step.HEADER:
-                    await self._read_octets(each, step)
-                if await self._all_hold(each, checks):
-                    left.append(each)
-                each.located, each.header, each.text, each.fields = (
-                    None,
-                    b"",
-                    "",
-                    None,
-                )  # of one page only is anything kept
-                await self._breathe()
+        for each in found:
+            if self._first.hold(each):
+                left.append(each)
+            await self._turn.breathe()
         return left
 
-    async def _all_hold(self, each: Candidate, checks: Sequence[Check]) -> bool:
-        """Where many texts are looked for in much of a message, elsewhere than in the loop."""
-        header = len(each.header) + (len(each.located.header_cache) if each.located else 0)
-        if (header + len(each.text) // 16) * self.texts > QUICK_OCTETS:
-            return bool(await self.session.run_in_thread(lambda: all(check(each) for check in checks)))
-        return all(check(each) for check in checks)
+    async def _filtered(self, page: list[Candidate]) -> list[Candidate]:
+        await self._read_rows(page)
+        for stage in self._stages:
+            left: list[Candidate] = []
+            for each in page:
+                if not _read_quickly(each, stage):
+                    await self._read(each, stage)
+                if stage.hold(each) if _is_quick(each, stage) else await self._holds(each, stage):
+                    left.append(each)
+                await self._turn.breathe()
+            page = left
+        for each in page:
+            each.located, each.fields, each.text = None, {}, ""
+        return page
 
-    async def _breathe(self) -> None:
-        if time.perf_counter() - self.turn > TURN_SECONDS:
-            await asyncio.sleep(0)
-            self.turn = time.perf_counter()
+    async def _holds(self, each: Candidate, stage: _Stage) -> bool:
+        """Many texts in a long one are looked for elsewhere than in the loop."""
+        return bool(await self.session.run_in_thread(lambda: stage.hold(each)))
 
     # Reading.
 
     async def _read_rows(self, page: Sequence[Candidate]) -> None:
-        wanted = [each.uid for each in page if each.located is None]
+        wanted = sorted(each.uid for each in page)
         key, takes = self.session.selected.key, self.session.takes
         located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted, takes)}
-        served = {each.uid: each for each in await self.session.read_store(messages.serve, key, wanted, takes)}
         for each in page:
-            if each.uid in located and each.uid in served:
-                each.located = located[each.uid]
-                each.arrived = _day(served[each.uid].internal_date)
+            each.located = located.get(each.uid)
+        if any(stage.reads_dates for stage in self._stages):
+            served = await self.session.read_store(messages.serve, key, wanted, takes)
+            days = {each.uid: _day(each.internal_date) for each in served}
+            for each in page:
+                each.arrived = days.get(each.uid)
 
-    async def _read_octets(self, each: Candidate, step: Step) -> None:
+    async def _read(self, each: Candidate, stage: _Stage) -> None:
+        """As much as the keys of this stage ask for: fields from the row, the header, or all texts."""
         located = each.located
-        if located is None:
+        if located is None or not stage.texts:
+            return
+        if stage.step is Step.ROW and located.header_cache:
+            each.fields |= await self._fields(located.header_cache, stage)
             return
         content = await self.session.services.blobs.whole(located) if located.size <= READ_WHOLE_OCTETS else None
         octets = _Octets(self.session, located, content)
-        each.header = await octets.between(0, min(header_end(located), MOST_HEADER_OCTETS))
-        if step is Step.BODY:
-            each.text = "\n".join([text async for text in self._texts(located, octets, each.header)])
+        header = await octets.between(0, min(header_end(located), MOST_HEADER_OCTETS))
+        each.fields |= await self._fields(header, stage)
+        if stage.step is Step.BODY:
+            each.text = BETWEEN.join([text async for text in self._texts(located, octets, header)])
+
+    async def _fields(self, block: bytes, stage: _Stage) -> dict[bytes, str]:
+        found: dict[bytes, str] = await self._where_it_fits(len(block), lambda: folded_fields(block, stage.fields))
+        return found
 
     async def _texts(self, located: Located, whole: "_Octets", header: bytes) -> AsyncIterator[str]:
-        """The folded text of each leaf that people read; others are not even loaded."""
+        """The folded text of each part: its own header, and of leaves that people read the body; others are not even loaded."""
         ahead, left = len(located.prefix), MOST_TEXT_OCTETS
-        for leaf in leaves(located.parts):
-            top = leaf.header_start == 0
-            own = (
-                header
-                if top
-                else await whole.between(
-                    ahead + leaf.header_start,
-                    ahead + min(leaf.body_start, leaf.header_start + MOST_HEADER_OCTETS),
-                )
-            )
-            if left > 0 and is_text(own):
-                octets = min(leaf.end - leaf.body_start, MOST_PART_OCTETS, left)
+        for part in parts.every(located.parts):
+            await self._turn.breathe()
+            own = header
+            if part.header_start:
+                end = min(part.body_start, part.header_start + MOST_HEADER_OCTETS)
+                own = await whole.between(ahead + part.header_start, ahead + end)
+                yield await self._part_header(own)
+            if left > 0 and part.is_leaf and is_text(own):
+                octets = min(part.end - part.body_start, MOST_PART_OCTETS, left)
                 left -= octets
-                body = await whole.between(ahead + leaf.body_start, ahead + leaf.body_start + octets)
+                body = await whole.between(ahead + part.body_start, ahead + part.body_start + octets)
                 yield await self._part_text(own, body)
 
-    async def _part_text(self, header: bytes, body: bytes) -> str:
-        if len(body) <= 32 << 10:
-            return folded(part_text(header, body))
-        text: str = await self.session.run_in_thread(lambda: folded(part_text(header, body)))
+    async def _part_header(self, header: bytes) -> str:
+        """Names of attached files are here, and what an enclosed message says of itself."""
+        fields = await self._where_it_fits(len(header), lambda: folded_fields(header, {WHOLE_HEADER}))
+        text: str = fields[WHOLE_HEADER]
         return text
+
+    async def _part_text(self, header: bytes, body: bytes) -> str:
+        text: str = await self._where_it_fits(len(header) + len(body), lambda: part_text(header, body))
+        return text
+
+    async def _where_it_fits(self, octets: int, work: Callable[[], Any]) -> Any:
+        return work() if octets <= QUICK_OCTETS else await self.session.run_in_thread(work)
 
     # Checking.
 
@@ -295,8 +357,8 @@ def _stored_check(key: Key) -> Check:
         case Dated(clock, compare_days, day):
             return lambda each: _holds(compare_days, _date(each, clock), day)
         case InField(name, text):
-            looked_for = folded(text)
-            return lambda each: any(looked_for in value for value in _folded_field(each, name))
+            wanted, looked_for = name.lower(), folded(text)
+            return lambda each: wanted in each.fields and holds(each.fields[wanted], looked_for)
         case InText(text, header_too):
             return _in_text(folded(text), header_too)
         case _:
@@ -305,35 +367,9 @@ def _stored_check(key: Key) -> Check:
 
 def _in_text(looked_for: str, header_too: bool) -> Check:
     def check(each: Candidate) -> bool:
-        return _contains(each.text, looked_for) or (header_too and looked_for in _folded_field(each, b"")[0])
+        return holds(each.text, looked_for) or (header_too and holds(each.fields.get(WHOLE_HEADER, ""), looked_for))
 
     return check
-
-
-def _contains(text: str, looked_for: str) -> bool:
-    """In stretches: one look through 16 MB would keep the interpreter from the loop, wherever it runs."""
-    return any(
-        text.find(looked_for, start, start + STRETCH + len(looked_for) - 1) >= 0
-        for start in range(0, len(text) or 1, STRETCH)
-    )
-
-
-def _folded_field(each: Candidate, name: bytes) -> list[str]:
-    if each.fields is None:
-        each.fields = {}
-    if name not in each.fields:
-        values = _field(each, name) if name else [header_text(each.header)]
-        each.fields[name] = [folded(value) for value in values]
-    return each.fields[name]
-
-
-def _field(each: Candidate, name: bytes) -> list[str]:
-    """A field that the row keeps is taken from there."""
-    if each.located is None:
-        return []
-    if name.lower() in CACHED_FIELDS and each.located.header_cache:
-        return field_texts(each.located.header_cache, name)
-    return field_texts(each.header, name)
 
 
 def _holds(compare: Callable[[date, date], bool], found: date | None, day: date) -> bool:

@@ -17,6 +17,7 @@ from mailhost.database.marks import ForMany
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, Uid
 from mailhost.imap.grammar import Head, Reader, Vocabulary, head, tag_of
+from mailhost.imap.hierarchy import Name
 from mailhost.imap.literal import (
     LITERAL_OCTETS,
     LITERAL_OCTETS_BEFORE_LOGIN,
@@ -59,6 +60,7 @@ from mailhost.store.errors import (
     MessageMissing,
     TargetMissing,
     TooManyKeywords,
+    TooManyMailboxes,
 )
 from mailhost.store.index import MailboxIndex
 from mailhost.store.values import Mailbox, MailboxKey
@@ -82,6 +84,7 @@ REFUSALS: Mapping[type[Refused], Status] = {
     MailboxProtected: no("That cannot be done with this mailbox", CANNOT),
     MailboxHasChildren: no("The mailbox has others under it", CANNOT),
     TooManyKeywords: no("The mailbox has all the keywords that it can hold", LIMIT),
+    TooManyMailboxes: no("The account has as many mailboxes as it may have", LIMIT),
     MessageMissing: no("The message is gone", NONEXISTENT),
     LoginRefused: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
     AccountDisabled: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
@@ -126,7 +129,9 @@ class Dialect:
     enabled_by: Mapping[bytes, str]
     """Words whose use enables an extension."""
     select_says: tuple[Callable[["IMAPSession"], Status], ...]
-    status_items: Mapping[bytes, Callable[[Mailbox], int]]
+    status_items: Mapping[bytes, Callable[["IMAPSession", Mailbox], int]]
+    list_attributes: tuple[Callable[[Name], Sequence[str]], ...]
+    """What LIST, LSUB and XLIST say of every name."""
     vocabulary: Vocabulary
 
 
@@ -374,6 +379,11 @@ class IMAPSession(Session[Reader, Status]):
                 self.enable(self.dialect.enabled_by[word])
 
     # Answering.
+
+    @property
+    def tag(self) -> bytes:
+        """Of the command under way."""
+        return self._tag
 
     def send(self, answer: Status) -> None:
         self.write(answer.line(self._tag))

@@ -187,9 +187,8 @@ class View:
         """Whether each of some ascending UIDs is recent to this client."""
         if not self._recent or not uids or uids[0] > self._recent[-1][1] or uids[-1] < self._recent[0][0]:
             return (False,) * len(uids)
-        if len(self._recent) == 1:
-            low, high = self._recent[0]
-            return [low <= uid <= high for uid in uids]
+        if any(low <= uids[0] and uids[-1] <= high for low, high in self._recent):
+            return (True,) * len(uids)
         lows = [low for low, _ in self._recent]
         ranges = [(0, 0), *self._recent]
         return [uid <= ranges[bisect_right(lows, uid)][1] for uid in uids]

@@ -48,6 +48,7 @@ class Matcher:
 
     def __init__(self, text: str) -> None:
         self._pattern, self._upper = Pattern(text), Pattern(text.upper() if text.isascii() else text)
+        self._all = text == "*"
 
     def __call__(self, name: str) -> bool:
-        return self._pattern.matches(name) or (name == INBOX and self._upper.matches(name))
+        return self._all or self._pattern.matches(name) or (name == INBOX and self._upper.matches(name))

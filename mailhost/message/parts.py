@@ -28,6 +28,7 @@ class Part:
     end: int
     is_message: bool
     """Its body is a message; `message()` says where that one's header and text are."""
+    is_leaf: bool = False
 
 
 @dataclass(slots=True)
@@ -72,10 +73,13 @@ def part(parts: bytes, section: tuple[int, ...]) -> Part | None:
 
 
 def leaves(parts: bytes) -> Iterator[Part]:
-    """The parts without parts of their own, in order: what a text is searched in."""
-    for place in range(len(parts) // _ROW.size):
-        if _kind(parts, place) == Kind.LEAF:
-            yield _part(parts, place)
+    """The parts without parts of their own, in order."""
+    return (each for each in every(parts) if each.is_leaf)
+
+
+def every(parts: bytes) -> Iterator[Part]:
+    """All parts, in the order in which they begin; an enclosed message after the part that it is in."""
+    return (_part(parts, place) for place in range(len(parts) // _ROW.size))
 
 
 def message(parts: bytes, section: tuple[int, ...]) -> Part | None:
@@ -127,4 +131,4 @@ def _kind(parts: bytes, place: int) -> Kind:
 
 def _part(parts: bytes, place: int) -> Part:
     header_start, body_start, end, _, kind = _row(parts, place)
-    return Part(header_start, body_start, end, kind == Kind.MESSAGE)
+    return Part(header_start, body_start, end, kind == Kind.MESSAGE, kind == Kind.LEAF)

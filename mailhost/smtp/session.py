@@ -2,7 +2,8 @@
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
@@ -181,6 +182,13 @@ class SMTPSession(Session[Reader, Reply]):
         await self.reset()
         self.helo, self.extended, self.login = "", False, None
 
+    @contextmanager
+    def octets_due(self) -> Iterator[None]:
+        """What comes now is no command. Should we fail before all of it is taken, the rest must not be read as one: the session ends."""
+        ended, self.ended = self.ended, True
+        yield
+        self.ended = ended
+
     async def greet(self) -> None:
         self.send(replies.reply(220, "", f"{self.services.host} ESMTP mailhost"))
 
@@ -190,9 +198,7 @@ class SMTPSession(Session[Reader, Reply]):
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong as problem:
             self._verb = _verb(Reader(problem.head))
-            if self._has_octets_behind:
-                raise SyntaxProblem("the line is too long") from None
-            raise LineProblem(replies.LINE_TOO_LONG) from None
+            raise LineProblem(replies.LINE_TOO_LONG, last=self._has_octets_behind) from None
         reader = Reader(line)
         self._verb = _verb(reader)
         if self.services.events.lines:

@@ -24,7 +24,11 @@ class MailboxProtected(Refused):
 
 
 class MailboxHasChildren(Refused):
-    """A mailbox with mailboxes under it keeps its name."""
+    """A name that cannot be selected is there for those under it: it goes with the last of them."""
+
+
+class TooManyMailboxes(Refused):
+    """The account has as many mailboxes, or subscriptions, as it may have."""
 
 
 class TooManyKeywords(Refused):

@@ -5,17 +5,38 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Row, Text, case, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    Text,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy import bindparam as bind
 from sqlalchemy.exc import IntegrityError
 
 from mailhost.database.hot import Hot
-from mailhost.database.marks import long, one_statement
+from mailhost.database.marks import long, long_by, one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import array_of, pairs
 from mailhost.ids import AccountId, MailboxId, Millis, ModSeq, Uid, UidValidity
+from mailhost.store import subscriptions
 from mailhost.store.changes import Expunged, Removed
-from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
+from mailhost.store.errors import (
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxMissing,
+    MailboxNameInvalid,
+    MailboxProtected,
+    TooManyMailboxes,
+)
 from mailhost.store.tables import expunged_message, keyword, mailbox, mailbox_message
 from mailhost.store.values import Flags, Mailbox, MailboxKey, SpecialUse
 
@@ -96,6 +117,11 @@ LOCK_ONE = Hot(
 LOCK = Hot(
     select(*_LOCKED).join_from(WANTED, mailbox, IS_WANTED).order_by(mailbox.c.id).with_for_update(of=mailbox), "keys"
 )
+RENAME = (
+    update(mailbox)
+    .where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("mailbox"))
+    .values(name=bind("new"))
+)
 VERSIONS = select(mailbox.c.id, mailbox.c.highest_mod_seq).join_from(WANTED, mailbox, IS_WANTED)
 """Each row is found by its whole key, account first: an id alone has no index."""
 
@@ -145,8 +171,55 @@ def get(tx: Transaction, key: MailboxKey) -> Mailbox:
 @one_statement
 def list_all(tx: Transaction, account: AccountId) -> list[Mailbox]:
     """All mailboxes of an account, INBOX first, then by name."""
-    rows = tx.execute(select(mailbox).where(mailbox.c.account_id == account))
+    rows = tx.execute(select(mailbox).where(mailbox.c.account_id == account).order_by(mailbox.c.name))
     return sorted((_value(row) for row in rows), key=lambda each: (each.name != INBOX, each.name))
+
+
+@long_by(lambda _, rows: rows)
+def list_with_subscriptions(tx: Transaction, account: AccountId, _: int) -> tuple[list[Mailbox], list[str]]:
+    """All mailboxes, and all names that are subscribed to, as at one moment; `count_listed` tells how many rows these are."""
+    return list_all(tx, account), subscriptions.names(tx, account)
+
+
+def count_listed(tx: Transaction, account: AccountId) -> int:
+    return count(tx, account) + subscriptions.count(tx, account)
+
+
+@one_statement
+def count(tx: Transaction, account: AccountId) -> int:
+    found: int = tx.execute(
+        select(func.count()).select_from(mailbox).where(mailbox.c.account_id == account)
+    ).scalar_one()
+    return found
+
+
+def known(tx: Transaction, account: AccountId, names: Collection[str]) -> set[str]:
+    """Those of a few names that are mailboxes."""
+    wanted = mailbox.c.account_id == account, mailbox.c.name.in_(names)
+    return set(tx.execute(select(mailbox.c.name).where(*wanted)).scalars())
+
+
+def existing(tx: Transaction, account: AccountId, name: str) -> str:
+    """A name that LIST tells, as it is kept: of a mailbox, or one that others stand under. Raises `MailboxMissing`."""
+    try:
+        return find(tx, account, name).name
+    except MailboxMissing:
+        for spelt in dict.fromkeys((canonical(name), composed(canonical(name)))):
+            if "\0" not in spelt and has_children(tx, account, spelt):
+                return spelt
+        raise
+
+
+def has_children(tx: Transaction, account: AccountId, name: str) -> bool:
+    return tx.execute(_under(account, name).limit(1)).one_or_none() is not None
+
+
+def _under(account: AccountId, name: str) -> Select[tuple[str, int]]:
+    """Compared by characters: an engine's order of letters, or its LIKE, may take two for one."""
+    prefix = name + SEPARATOR
+    return select(mailbox.c.name, mailbox.c.id).where(
+        mailbox.c.account_id == account, func.substr(mailbox.c.name, 1, len(prefix)) == prefix
+    )
 
 
 @one_statement
@@ -163,12 +236,14 @@ def create(
     name: str,
     uid_validity: UidValidity,
     use: SpecialUse | None = None,
+    *,
+    subscribed: bool = True,
 ) -> Mailbox:
     """Make a mailbox. `uid_validity` comes from the account, which never gives one twice (RFC 3501 section 2.3.1.1)."""
     name = valid(name)
     if tx.execute(select(mailbox.c.id).where(mailbox.c.account_id == account, mailbox.c.name == name)).one_or_none():
         raise MailboxExists
-    made = Mailbox(id_, account, name, uid_validity, Uid(1), ModSeq(1), Uid(1), 0, 0, 0, use, subscribed=True)
+    made = Mailbox(id_, account, name, uid_validity, Uid(1), ModSeq(1), Uid(1), 0, 0, 0, use)
     _unless_taken(
         tx,
         insert(mailbox).values(
@@ -180,38 +255,52 @@ def create(
             highest_mod_seq=1,
             recent_uid=1,
             special_use=use and str(use),
-            subscribed=1,
             messages=0,
             unseen=0,
             octets=0,
         ),
     )
+    if subscribed:
+        subscriptions.add(tx, account, name)
     return made
 
 
+@long
 def rename(tx: Transaction, account: AccountId, old: str, new: str) -> None:
-    """Give a mailbox, and those under it, another name. INBOX is another matter: see `empty_into`."""
-    new = valid(new)
-    found = find(tx, account, old)
-    if INBOX in (found.name, new) or new.startswith(found.name + SEPARATOR):
+    """Give a mailbox, and those under it, another name; subscriptions go with them. INBOX is another matter: see `empty_into`."""
+    new, name = valid(new), existing(tx, account, old)
+    if INBOX in (name, new) or new.startswith(name + SEPARATOR):
         raise MailboxProtected
-    every = {each.name: each for each in list_all(tx, account)}
-    moved = {
-        name: new + name[len(found.name) :]
-        for name in every
-        if name == found.name or name.startswith(found.name + SEPARATOR)
-    }
-    if any(target in every for target in moved.values()):
+    ids = {row.name: row.id for row in tx.execute(_under(account, name))}
+    own = tx.execute(
+        select(mailbox.c.id).where(mailbox.c.account_id == account, mailbox.c.name == name)
+    ).scalar_one_or_none()
+    targets = {each: valid(new + each[len(name) :]) for each in sorted({name, *ids})}
+    taken = known(tx, account, [new]) | set(
+        tx.execute(_under(account, new).with_only_columns(mailbox.c.name)).scalars()
+    )
+    if new == name or not taken.difference(targets).isdisjoint(targets.values()):
         raise MailboxExists
-    for name, target in sorted(moved.items()):
-        here = mailbox.c.account_id == account, mailbox.c.id == every[name].id
-        _unless_taken(tx, update(mailbox).where(*here).values(name=valid(target)))
+    if own is not None:
+        ids[name] = own
+    moved = [
+        {"account": account, "mailbox": ids[each], "new": target} for each, target in targets.items() if each in ids
+    ]
+    _unless_taken(tx, RENAME, moved)  # in this order: a/b may become a, and a/b/b then a/b
+    subscriptions.rename(tx, account, targets.items())
 
 
 @long
 def remove(tx: Transaction, account: AccountId, name: str, now: Millis) -> None:
-    """Delete a mailbox; its messages rest where expunged ones do, until the sweeper comes (RFC 3501 section 6.3.4)."""
-    found = find(tx, account, name)
+    """Delete a mailbox; its messages rest where expunged ones do, until the sweeper comes (RFC 3501 section 6.3.4).
+
+    Mailboxes under it stay, and so does its name above them: it cannot be selected or deleted any more.
+    """
+    try:
+        found = find(tx, account, name)
+    except MailboxMissing:
+        existing(tx, account, name)
+        raise MailboxHasChildren from None
     if found.name == INBOX:
         raise MailboxProtected
     key = MailboxKey(account, found.id)
@@ -291,13 +380,25 @@ def bury(tx: Transaction, places: Sequence[Any], mod_seq: ModSeq, now: Millis) -
     tx.execute(delete(mailbox_message).where(*places))
 
 
-def subscribe(tx: Transaction, account: AccountId, name: str, subscribed: bool) -> None:
-    found = find(tx, account, name)
-    tx.execute(
-        update(mailbox)
-        .where(mailbox.c.account_id == account, mailbox.c.id == found.id)
-        .values(subscribed=int(subscribed))
-    )
+def subscribe(tx: Transaction, account: AccountId, name: str, most: int) -> None:
+    """Only to what LIST tells (RFC 3501 section 6.3.6 allows it). Raises `MailboxMissing`, `TooManyMailboxes`."""
+    name = existing(tx, account, name)
+    if not may_subscribe(tx, account, most) and name not in subscriptions.names(tx, account):
+        raise TooManyMailboxes
+    subscriptions.add(tx, account, name)
+
+
+def unsubscribe(tx: Transaction, account: AccountId, name: str) -> None:
+    """Raises `MailboxMissing` for a name that was neither subscribed to nor is there."""
+    name = canonical(name)
+    spellings = dict.fromkeys((name, composed(name)))
+    if "\0" in name or not sum(subscriptions.remove(tx, account, each) for each in spellings):
+        existing(tx, account, name)
+
+
+def may_subscribe(tx: Transaction, account: AccountId, most: int) -> bool:
+    """Names stay on the list when their mailbox is gone: it may be twice as long as that of the mailboxes."""
+    return subscriptions.count(tx, account) < 2 * most
 
 
 def claim_recent(tx: Transaction, key: MailboxKey) -> Uid:
@@ -364,10 +465,10 @@ def valid(name: str) -> str:
     return canonical(name)
 
 
-def _unless_taken(tx: Transaction, statement: Executable) -> None:
+def _unless_taken(tx: Transaction, statement: Executable, parameters: Any = None) -> None:
     """Another node may have taken the name since we looked."""
     try:
-        tx.execute(statement)
+        tx.execute(statement, parameters)
     except IntegrityError as taken:
         raise MailboxExists from taken
 
@@ -394,5 +495,4 @@ def _value(row: Row[Any]) -> Mailbox:
         row.unseen,
         row.octets,
         SpecialUse(row.special_use) if row.special_use else None,
-        bool(row.subscribed),
     )

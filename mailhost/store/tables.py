@@ -15,12 +15,19 @@ mailbox = Table(
     Column("highest_mod_seq", Number, nullable=False),
     Column("recent_uid", Number, nullable=False),
     Column("special_use", String),
-    Column("subscribed", SmallInteger, nullable=False),
     Column("messages", Number, nullable=False),
     Column("unseen", Number, nullable=False),
     Column("octets", Number, nullable=False),
     PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("account_id", "name"),
+)
+
+subscription = Table(
+    "subscription",
+    METADATA,
+    Column("account_id", Identifier, nullable=False),
+    Column("name", String, nullable=False),  # of a mailbox that is there, or was
+    PrimaryKeyConstraint("account_id", "name"),
 )
 
 blob = Table(

@@ -64,7 +64,6 @@ class Mailbox:
     unseen: int
     octets: int
     special_use: SpecialUse | None
-    subscribed: bool
 
 
 @dataclass(frozen=True, slots=True)

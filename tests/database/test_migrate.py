@@ -167,7 +167,12 @@ def test_the_tables_are_those_of_the_migrations(migrated_file: Path) -> None:
 
 # 0002: surrogates.
 
-BOX = "INSERT INTO mailbox VALUES (7, 8, 'INBOX', 1, 3, 2, 1, NULL, 0, {messages}, {messages}, {octets})"
+BOX_COLUMNS = (
+    "account_id, id, name, uid_validity, uid_next, highest_mod_seq, recent_uid, special_use, subscribed,"
+    " messages, unseen, octets"
+)
+INSERT_BOX = f"INSERT INTO mailbox ({BOX_COLUMNS}) VALUES "
+BOX = INSERT_BOX + "(7, 8, 'INBOX', 1, 3, 2, 1, NULL, 0, {messages}, {messages}, {octets})"
 BLOB = "INSERT INTO blob VALUES ({id}, {empty}, 90, 90, 0, 0, {empty})"
 PLACED = "INSERT INTO mailbox_message VALUES (7, 8, {uid}, {id}, 0, {uid}, 0)"
 COLUMNS = (
@@ -279,4 +284,53 @@ async def test_mail_of_0001_goes_to_0002_of_postgresql_and_back(postgresql_place
     assert await run("SELECT messages, octets FROM mailbox") == [(3, 300)]
     await go("0002")
     assert [each[1:] for each in await run(AS_IT_IS)] == [(0, None, None)] * 3
+    await engine.dispose()
+
+
+# 0003: subscriptions.
+
+LISTS = [
+    INSERT_BOX + "(7, 8, 'INBOX', 1, 1, 1, 1, NULL, 1, 0, 0, 0)",
+    INSERT_BOX + "(7, 9, 'Sent', 2, 1, 1, 1, '\\Sent', 0, 0, 0, 0)",
+    INSERT_BOX + "(6, 5, 'INBOX', 3, 1, 1, 1, NULL, 1, 0, 0, 0)",
+]
+GONE = "INSERT INTO subscription VALUES (7, 'Gone')"
+SUBSCRIBED = "SELECT account_id, name FROM subscription ORDER BY account_id, name"
+OF_MAILBOXES = "SELECT account_id, name, subscribed, special_use FROM mailbox ORDER BY id"
+KEPT = [(6, "INBOX", 1, None), (7, "INBOX", 1, None), (7, "Sent", 0, "\\Sent")]
+
+
+def test_subscriptions_of_0002_go_to_0003_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "mailhost.db"
+    step_sqlite(path, "0002")
+    sql(path, *LISTS)
+    step_sqlite(path, "0003")
+    assert sql(path, SUBSCRIBED) == [(6, "INBOX"), (7, "INBOX")]
+    sql(path, GONE)
+    step_sqlite(path, "0002")
+    assert sql(path, OF_MAILBOXES) == KEPT
+    step_sqlite(path, "0003")
+    assert sql(path, SUBSCRIBED) == [(6, "INBOX"), (7, "INBOX")]
+    assert "subscribed" not in str(one(path, "SELECT sql FROM sqlite_master WHERE name = 'mailbox'"))
+
+
+@pytest.mark.postgresql
+async def test_subscriptions_of_0002_go_to_0003_of_postgresql_and_back(postgresql_place: Place) -> None:
+    assert isinstance(postgresql_place.where, str)
+    engine = create_async_engine(postgresql_place.where, poolclass=NullPool)
+
+    def there_and_back(connection: Connection) -> None:
+        step(connection, "0002")
+        for statement in LISTS:
+            connection.exec_driver_sql(statement)
+        step(connection, "0003")
+        assert [tuple(each) for each in connection.exec_driver_sql(SUBSCRIBED)] == [(6, "INBOX"), (7, "INBOX")]
+        connection.exec_driver_sql(GONE)
+        step(connection, "0002")
+        assert [tuple(each) for each in connection.exec_driver_sql(OF_MAILBOXES)] == KEPT
+        step(connection, "0003")
+        assert [tuple(each) for each in connection.exec_driver_sql(SUBSCRIBED)] == [(6, "INBOX"), (7, "INBOX")]
+
+    async with engine.begin() as connection:
+        await connection.run_sync(there_and_back)
     await engine.dispose()

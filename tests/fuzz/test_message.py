@@ -6,7 +6,7 @@ That whatever it answers is valid IMAP is in tests/unit/message/test_structure_o
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailhost.imap.search_text import field_texts, folded, header_text, part_text
+from mailhost.imap.search_text import WHOLE_HEADER, folded, folded_fields, part_text
 from mailhost.message import media, word_reader
 from mailhost.message.structure import scan
 from tests.fuzz.soup import BOTH_FORMS, grows_linearly, soups
@@ -25,9 +25,8 @@ def look(content: bytes) -> None:
     scanned = scan(content)
     assert 0 <= scanned.header_octets <= len(content)
     header, body = content[: scanned.header_octets], content[scanned.header_octets :]
-    folded(header_text(header))
-    field_texts(header, b"subject")
-    folded(part_text(header, body))
+    folded_fields(header, {WHOLE_HEADER, b"subject"})
+    part_text(header, body)
 
 
 @BOTH_FORMS

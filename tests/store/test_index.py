@@ -394,7 +394,6 @@ def snapshot(count: int) -> MailboxIndex:
         0,
         0,
         None,
-        True,
     )
     numbers = range(1, count + 1)
     return MailboxIndex(index.Snapshot(box, array("I", numbers), array("I", [0] * count), array("Q", numbers)))

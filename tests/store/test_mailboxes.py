@@ -8,9 +8,16 @@ from sqlalchemy import update
 from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, MailboxId, UidValidity, fresh
-from mailhost.store import flags, mailboxes, messages
+from mailhost.store import flags, mailboxes, messages, subscriptions
 from mailhost.store.changes import Expunged, Removed
-from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxNameInvalid, MailboxProtected
+from mailhost.store.errors import (
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxMissing,
+    MailboxNameInvalid,
+    MailboxProtected,
+    TooManyMailboxes,
+)
 from mailhost.store.flags import FlagChange
 from mailhost.store.tables import mailbox
 from mailhost.store.values import Flags, Mailbox, MailboxKey, SpecialUse
@@ -30,7 +37,8 @@ async def test_a_mailbox_is_found_by_its_name_and_its_key(database: Database) ->
     account, [key] = await account_with(database, "Reports")
     found = await database.read(mailboxes.find, account, "Reports")
     assert found == await database.read(mailboxes.get, key)
-    assert (found.uid_next, found.messages, found.subscribed, found.special_use) == (1, 0, True, None)
+    assert (found.uid_next, found.messages, found.special_use) == (1, 0, None)
+    assert await database.read(subscriptions.names, account) == ["Reports"]
 
 
 async def test_what_is_not_there_is_missing(database: Database) -> None:
@@ -124,9 +132,71 @@ async def test_the_list_begins_with_inbox(database: Database) -> None:
 
 
 async def test_a_subscription_is_kept(database: Database) -> None:
-    account, [key] = await account_with(database, "A")
-    await database.write(mailboxes.subscribe, account, "A", False)
-    assert not (await database.read(mailboxes.get, key)).subscribed
+    account, _ = await account_with(database, "A", "B/C")
+    await database.write(mailboxes.unsubscribe, account, "A")
+    assert await database.read(subscriptions.names, account) == ["B/C"]
+    await database.write(mailboxes.subscribe, account, "B", 10)
+    await database.write(mailboxes.subscribe, account, "B", 10)
+    assert await database.read(subscriptions.names, account) == ["B", "B/C"]
+
+
+async def test_a_subscription_outlives_its_mailbox(database: Database) -> None:
+    account, _ = await account_with(database, "A", "B")
+    await database.write(mailboxes.remove, account, "A", NOW)
+    assert await database.read(subscriptions.names, account) == ["A", "B"]
+    with pytest.raises(MailboxMissing):
+        await database.write(mailboxes.subscribe, account, "A", 10)
+    await database.write(mailboxes.unsubscribe, account, "A")
+    assert await database.read(subscriptions.names, account) == ["B"]
+    for name in ("A", "A\0"):
+        with pytest.raises(MailboxMissing):
+            await database.write(mailboxes.unsubscribe, account, name)
+
+
+async def test_a_subscription_goes_with_the_new_name(database: Database) -> None:
+    account, _ = await account_with(database, "A", "A/B", "A/C", "X")
+    await database.write(mailboxes.unsubscribe, account, "A/C")
+    await database.write(mailboxes.remove, account, "X", NOW)  # its name stays on the list, and is taken again
+    await database.write(mailboxes.rename, account, "A", "X")
+    assert await database.read(subscriptions.names, account) == ["X", "X/B"]
+
+
+async def test_the_list_of_subscriptions_has_an_end(database: Database) -> None:
+    account, _ = await account_with(database, "A", "B", "C")
+    await database.write(mailboxes.unsubscribe, account, "C")
+    assert not await database.read(mailboxes.may_subscribe, account, 1)
+    with pytest.raises(TooManyMailboxes):
+        await database.write(mailboxes.subscribe, account, "C", 1)
+    await database.write(mailboxes.subscribe, account, "A", 1)
+    assert await database.read(subscriptions.names, account) == ["A", "B"]
+
+
+async def test_a_name_that_only_others_stand_under_is_renamed_and_not_deleted(database: Database) -> None:
+    account, _ = await account_with(database, "A/B", "A/B/C", "AX")
+    with pytest.raises(MailboxHasChildren):
+        await database.write(mailboxes.remove, account, "A", NOW)
+    await database.write(mailboxes.rename, account, "A", "Z")
+    assert await names(database, account) == ["AX", "Z/B", "Z/B/C"]
+    with pytest.raises(MailboxMissing):
+        await database.write(mailboxes.remove, account, "A", NOW)
+
+
+async def test_a_mailbox_takes_the_name_above_it(database: Database) -> None:
+    account, keys = await account_with(database, "A/B", "A/B/B", "A/B/B/B")
+    await database.write(mailboxes.rename, account, "A/B", "A")
+    assert await names(database, account) == ["A", "A/B", "A/B/B"]
+    assert [(await database.read(mailboxes.get, key)).name for key in keys] == ["A", "A/B", "A/B/B"]
+
+
+async def test_thousands_are_renamed_with_the_one_above_them(database: Database) -> None:
+    def many(tx: Transaction) -> None:
+        for number in range(2_000):
+            mailboxes.create(tx, account, MailboxId(fresh()), f"A/{number}", UidValidity(number + 1))
+
+    account, _ = await account_with(database, "A")
+    await database.write(many)
+    await database.write(mailboxes.rename, account, "A", "B")
+    assert set(await names(database, account)) == {"B", *(f"B/{number}" for number in range(2_000))}
 
 
 async def test_a_renamed_mailbox_takes_those_under_it_along(database: Database) -> None:

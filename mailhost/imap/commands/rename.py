@@ -37,21 +37,27 @@ async def run(session: IMAPSession, request: Rename) -> Status:
     """INBOX stays, and gives its messages to the new mailbox."""
     new = request.new.removesuffix(SEPARATOR)
     operation = empty_inbox if mailboxes.canonical(request.old) == INBOX else rename
-    await session.services.database.write(operation, session.account, request.old, new, fresh_ids(new), now())
+    most = session.services.limits.most_mailboxes
+    await session.services.database.write(operation, session.account, request.old, new, fresh_ids(new), now(), most)
     return ok("RENAME completed")
 
 
-def rename(tx: Transaction, account: AccountId, old: str, new: str, ids: Sequence[MailboxId], at: Millis) -> None:
-    """Raises `MailboxMissing`, `MailboxExists`, `MailboxProtected`, `MailboxNameInvalid`."""
-    mailboxes.find(tx, account, old)
-    create_superiors(tx, account, ids, mailboxes.valid(new), at)
+@long
+def rename(
+    tx: Transaction, account: AccountId, old: str, new: str, ids: Sequence[MailboxId], at: Millis, most: int
+) -> None:
+    """Raises `MailboxMissing`, `MailboxExists`, `MailboxProtected`, `MailboxNameInvalid`, `TooManyMailboxes`."""
+    mailboxes.existing(tx, account, old)
+    create_superiors(tx, account, ids, mailboxes.valid(new), at, most)
     mailboxes.rename(tx, account, old, new)
 
 
 @long
-def empty_inbox(tx: Transaction, account: AccountId, _: str, new: str, ids: Sequence[MailboxId], at: Millis) -> None:
-    """Raises `MailboxExists`, `MailboxNameInvalid`."""
-    create_superiors(tx, account, ids, mailboxes.valid(new), at)
+def empty_inbox(
+    tx: Transaction, account: AccountId, _: str, new: str, ids: Sequence[MailboxId], at: Millis, most: int
+) -> None:
+    """Raises `MailboxExists`, `MailboxNameInvalid`, `TooManyMailboxes`."""
+    create_superiors(tx, account, ids, mailboxes.valid(new), at, most, others=1)
     mailboxes.empty_into(tx, account, ids[-1], new, accounts.next_uid_validity(tx, account, at), at)
 
 

@@ -67,7 +67,9 @@ def _tell(session: IMAPSession, found: Mailbox) -> None:
 
 
 def _permanent(names: FlagNames, read_only: bool) -> str:
-    return "()" if read_only else names.all(rb"\*").decode()
+    r"""Without `\*` no new keyword can be kept (RFC 3501 section 7.1)."""
+    more = [rb"\*"] if names.has_room else []
+    return "()" if read_only else names.all(*more).decode()
 
 
 def _first_unseen(flags: Sequence[int]) -> bytes:

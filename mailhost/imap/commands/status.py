@@ -1,6 +1,6 @@
 """STATUS: how a mailbox stands, without opening it (RFC 3501 section 6.3.10)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailhost.conversation.command import Command, SyntaxProblem
@@ -32,23 +32,33 @@ def parse(reader: Reader) -> Ask:
     reader.space()
     name = reader.mailbox()
     reader.space()
-    items = tuple(dict.fromkeys(reader.parenthesised(reader.status_item)))
+    items = read_items(reader)
     reader.end()
-    if not items:
-        raise SyntaxProblem("STATUS of nothing")
     return Ask(name, items)
 
 
+def read_items(reader: Reader) -> tuple[bytes, ...]:
+    """The list of status-att, in parentheses."""
+    items = tuple(dict.fromkeys(reader.parenthesised(reader.status_item)))
+    if not items:
+        raise SyntaxProblem("STATUS of nothing")
+    return items
+
+
 async def run(session: IMAPSession, request: Ask) -> Status:
-    found = await session.mailbox(request.name)
-    words = [b"%b %d" % (item, await _value(session, found, item)) for item in request.items]
-    session.write(untagged(b"STATUS", mailbox(found.name, utf8=session.utf8), b"(%b)" % b" ".join(words)))
+    session.write(await line(session, await session.mailbox(request.name), request.items))
     return ok("STATUS completed")
+
+
+async def line(session: IMAPSession, found: Mailbox, items: Sequence[bytes]) -> bytes:
+    """mailbox-data = "STATUS" SP mailbox SP "(" [status-att-list] ")";"""
+    words = [b"%b %d" % (item, await _value(session, found, item)) for item in items]
+    return untagged(b"STATUS", mailbox(found.name, utf8=session.utf8), b"(%b)" % b" ".join(words))
 
 
 async def _value(session: IMAPSession, found: Mailbox, item: bytes) -> int:
     if item != RECENT:
-        return (ITEMS.get(item) or session.dialect.status_items[item])(found)
+        return ITEMS[item](found) if item in ITEMS else session.dialect.status_items[item](session, found)
     recent = max(found.recent_uid, session.services.indexes.recent_next(found.id))
     if recent >= found.uid_next:
         return 0

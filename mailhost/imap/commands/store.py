@@ -1,5 +1,6 @@
 """STORE: change flags (RFC 3501 section 6.4.6)."""
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from mailhost.imap import stored
 from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, no, ok, uid_set
-from mailhost.imap.session import IMAPSession
+from mailhost.imap.session import PAGE, IMAPSession
 from mailhost.imap.values import SELECTED, FlagList, MessageSet
 from mailhost.store import flags
 from mailhost.store.flags import FlagChange, FlagsNow, masks
@@ -69,13 +70,16 @@ async def run(session: IMAPSession, request: Store) -> Status:
     silent = request.silent and view.is_current  # it may have been slow to read, and more have come
     before = view.flags_of(uids, 0)
     now = await session.written(flags.change, _change(session, request, uids))
+    done = [uid for uid, _ in now.messages]
     if now.changed:
         view.knows(now.mod_seq)
-        stored.flagged(session, [uid for uid, _ in now.messages])
+        stored.flagged(session, done)
+    if len(done) > PAGE:
+        await asyncio.sleep(0)
     if request.flags.keywords:
         await session.learn_keywords()
     await session.tell_news(expunges=False)  # what others did before it: mod-sequences are told in their order
-    await _tell(session, now, _unexpected(session, request, uids, before, now) if silent else _uids(now))
+    await _tell(session, now, _unexpected(session, request, uids, before, now) if silent else done)
     return _answer(session, request, uids, now)
 
 
@@ -85,10 +89,6 @@ def _change(session: IMAPSession, request: Store, uids: Sequence[Uid]) -> FlagCh
     for modify in request.modifiers:
         change = modify(change)
     return change
-
-
-def _uids(now: FlagsNow) -> list[Uid]:
-    return [uid for uid, _ in now.messages]
 
 
 def _unexpected(

@@ -1,4 +1,4 @@
-"""SUBSCRIBE and UNSUBSCRIBE: the mailboxes that LSUB lists (RFC 3501 sections 6.3.6, 6.3.7)."""
+"""SUBSCRIBE and UNSUBSCRIBE: the names that LSUB lists (RFC 3501 sections 6.3.6, 6.3.7)."""
 
 from mailhost.conversation.command import Command
 from mailhost.imap.grammar import Reader
@@ -17,12 +17,13 @@ def parse(reader: Reader) -> str:
 
 
 async def subscribe(session: IMAPSession, name: str) -> Status:
-    await session.services.database.write(mailboxes.subscribe, session.account, name, True)
+    most = session.services.limits.most_mailboxes
+    await session.services.database.write(mailboxes.subscribe, session.account, name, most)
     return ok("SUBSCRIBE completed")
 
 
 async def unsubscribe(session: IMAPSession, name: str) -> Status:
-    await session.services.database.write(mailboxes.subscribe, session.account, name, False)
+    await session.services.database.write(mailboxes.unsubscribe, session.account, name)
     return ok("UNSUBSCRIBE completed")
 
 

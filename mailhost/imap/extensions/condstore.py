@@ -42,7 +42,7 @@ def select_says(session: IMAPSession) -> Status:
     return ok("The newest change", highest(session))
 
 
-def status(found: Mailbox) -> int:
+def status(_: IMAPSession, found: Mailbox) -> int:
     """HIGHESTMODSEQ (RFC 7162 section 3.1.7)"""
     return found.highest_mod_seq
 

@@ -1,11 +1,12 @@
 """What an extension is: its name in CAPABILITY, its RFC, and what it adds to the tables of the base."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mailhost.conversation.command import Command
 from mailhost.imap.grammar import Reader, Rule
+from mailhost.imap.hierarchy import Name
 from mailhost.imap.responses import Status
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import FetchItem, MessageData
@@ -22,6 +23,8 @@ class Extension:
     """One with the name of a base command takes its place: it does what that does, and more."""
     says: Callable[[IMAPSession], str] | None = None
     """What CAPABILITY lists, where that is more than the name."""
+    needs: frozenset[str] = frozenset()
+    """Others without which it is nothing: where one of them is switched off, so is it."""
     non_synchronizing: bool = False
     """Whether literals may come without being asked for."""
     enable: Callable[[IMAPSession], None] | None = None
@@ -38,6 +41,10 @@ class Extension:
     select_parameters: Mapping[bytes, Rule] = field(default_factory=dict)
     """What they answer with is not used yet: it is enough that the word was said, see `enabled_by`."""
     search_keys: Mapping[bytes, Callable[[Any], Any]] = field(default_factory=dict)
-    status_items: Mapping[bytes, Callable[[Mailbox], int]] = field(default_factory=dict)
+    status_items: Mapping[bytes, Callable[[IMAPSession, Mailbox], int]] = field(default_factory=dict)
     append_data: Mapping[bytes, Callable[[Reader], MessageData]] = field(default_factory=dict)
     """Other ways than a literal to send a message."""
+    list_attributes: Callable[[Name], Sequence[str]] | None = None
+    """What LIST, LSUB and XLIST say of every name."""
+    list_selections: Mapping[bytes, Callable[[Name], bool]] = field(default_factory=dict)
+    list_returns: Mapping[bytes, Rule] = field(default_factory=dict)

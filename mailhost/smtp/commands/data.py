@@ -21,8 +21,9 @@ async def run(session: SMTPSession, _: None) -> Reply:
     session.message = message = Incoming(session, decoder)
     session.say(replies.GO_AHEAD)
     try:
-        while decoder.rest is None:
-            await message.take(await message.read())
+        with session.octets_due():
+            while decoder.rest is None:
+                await message.take(await message.read())
         session.channel.unread(decoder.rest)
         return await message.accept()
     finally:

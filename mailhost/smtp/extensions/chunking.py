@@ -40,7 +40,8 @@ async def run(session: SMTPSession, chunk: Chunk) -> Reply:
         return refusal
     message = _under_way(session)
     message.expect(chunk.octets)
-    await _read(message, chunk.octets)
+    with session.octets_due():
+        await _read(message, chunk.octets)
     if chunk.octets and message.refusal is None:
         session.idle_commands = 0  # or a large message in small chunks would be too many commands
     if not chunk.is_last:

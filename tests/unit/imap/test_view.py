@@ -20,9 +20,7 @@ KEY = MailboxKey(AccountId(1), MailboxId(2))
 
 
 def index_of(uids: Sequence[int]) -> MailboxIndex:
-    found = Mailbox(
-        KEY.id, KEY.account, "INBOX", UidValidity(1), Uid(1), ModSeq(1), Uid(1), len(uids), 0, 0, None, subscribed=True
-    )
+    found = Mailbox(KEY.id, KEY.account, "INBOX", UidValidity(1), Uid(1), ModSeq(1), Uid(1), len(uids), 0, 0, None)
     return MailboxIndex(Snapshot(found, array("I", uids), array("I", [0] * len(uids)), array("Q", [1] * len(uids))))
 
 

@@ -15,7 +15,7 @@ from mailhost.pop3.maildrop import Lock, Maildrop, MaildropInUse, MessageDeleted
 from mailhost.store.values import Mailbox
 
 ALICE, BOB = AccountId(1), AccountId(2)
-INBOX = Mailbox(MailboxId(7), ALICE, "INBOX", UidValidity(9), Uid(1), ModSeq(1), Uid(1), 0, 0, 0, None, subscribed=True)
+INBOX = Mailbox(MailboxId(7), ALICE, "INBOX", UidValidity(9), Uid(1), ModSeq(1), Uid(1), 0, 0, 0, None)
 HOLDER = """
 import fcntl, os, sys
 file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
