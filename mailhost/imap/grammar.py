@@ -37,11 +37,11 @@ LONGEST_TAG = 255
 LONGEST_KEYWORD = 255
 MOST_ITEMS = 1_000
 
-_HEAD = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|~]+) +(?:([Uu][Ii][Dd]) +)?([A-Za-z][A-Za-z0-9.\-]*)")
-_TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|~]+")
-_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|~]+")
-_ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|~\x80-\xff]+")
-_LIST_CHARS = re.compile(rb"[!#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|~\x80-\xff]+")
+_HEAD = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+) +(?:([Uu][Ii][Dd]) +)?([A-Za-z][A-Za-z0-9.\-]*)")
+_TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
+_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
+_ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~\x80-\xff]+")
+_LIST_CHARS = re.compile(rb"[!#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~\x80-\xff]+")
 _QUOTED = re.compile(rb'"([^"\\\r\n\0]*+(?:\\["\\][^"\\\r\n\0]*+)*)"')
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _BLANK_END = re.compile(rb" *+\Z")
@@ -49,9 +49,9 @@ _LITERAL = re.compile(rb"\{[0-9]{1,20}\+?\}")
 _NUMBER = re.compile(rb"[0-9]+")
 _RANGE = re.compile(rb"([0-9]+|\*)(?::([0-9]+|\*))?")
 _SET_BEGINS = b"0123456789*"
-_KEYWORD = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|~\[]+")
+_KEYWORD = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|}~\[]+")
 _WORD = re.compile(rb"[A-Za-z0-9.]+")
-_DATE_TIME = re.compile(rb'"[ 0-9A-Za-z:+\-]{26}"')
+_DATE_TIME = re.compile(rb'"[ 0-9A-Za-z:+\-]{25,26}"')
 _DATE = re.compile(rb'"?[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}"?')
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+")
 _SECTION_PART = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
@@ -404,7 +404,7 @@ class Reader:
     # Dates.
 
     def date_time(self) -> int:
-        """date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE; in milliseconds since 1970"""
+        """date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE; in milliseconds since 1970. A day of one digit needs no blank."""
         moment = parse_imap_date_time(self._match(_DATE_TIME, "a date and time"))
         if moment is None:
             raise SyntaxProblem("There is no such date and time")
