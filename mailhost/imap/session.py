@@ -29,6 +29,7 @@ from mailhost.imap.responses import (
     AUTHENTICATIONFAILED,
     CANNOT,
     DELETED,
+    EXPUNGEISSUED,
     GO_AHEAD,
     LIMIT,
     NONEXISTENT,
@@ -85,7 +86,7 @@ REFUSALS: Mapping[type[Refused], Status] = {
     MailboxHasChildren: no("The mailbox has others under it", CANNOT),
     TooManyKeywords: no("The mailbox has all the keywords that it can hold", LIMIT),
     TooManyMailboxes: no("The account has as many mailboxes as it may have", LIMIT),
-    MessageMissing: no("The message is gone", NONEXISTENT),
+    MessageMissing: no("Some of the messages were expunged meanwhile", EXPUNGEISSUED),
     LoginRefused: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
     AccountDisabled: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
     LoginBusy: no("Too many logins at this moment, try again", UNAVAILABLE),
@@ -124,6 +125,10 @@ class Dialect:
     """What each extension lists; what depends on the connection (STARTTLS, AUTH=) is added by the session."""
     non_synchronizing: bool
     """Whether a literal may come without being asked for (RFC 7888)."""
+    initial_response: bool
+    """Whether AUTHENTICATE may have a response with it (RFC 4959)."""
+    tells_uids: bool
+    """Whether APPENDUID and COPYUID are told (RFC 4315)."""
     enable: Mapping[str, Callable[["IMAPSession"], None]]
     """What ENABLE may name, and what it does."""
     enabled_by: Mapping[bytes, str]

@@ -35,6 +35,9 @@ def parse(reader: Reader) -> Authenticate:
 
 
 async def run(session: IMAPSession, request: Authenticate) -> Status:
+    if request.initial is not None and not session.dialect.initial_response:
+        raise SyntaxProblem("SASL-IR is not spoken here")
+
     async def challenge(prompt: bytes) -> bytes:
         await session.prompt(b"+ %b\r\n" % prompt)
         try:
