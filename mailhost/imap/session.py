@@ -542,6 +542,9 @@ class IMAPSession(Session[Reader, Status]):
         return bad(f"{command.name} wants a mailbox selected" if self.login else f"{command.name} wants a login first")
 
     def bad_syntax(self, problem: SyntaxProblem) -> Status:
+        """No end without BYE (RFC 3501 section 3.4)."""
+        if self.ended:
+            self.write(bye("What follows cannot be told from commands").line())
         return bad(str(problem))
 
     def refused(self, refusal: Refused) -> Status:
