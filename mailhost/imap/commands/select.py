@@ -10,7 +10,7 @@ from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN
 from mailhost.imap.view import View
 from mailhost.store import mailboxes
-from mailhost.store.values import Mailbox, MailboxKey, SystemFlag
+from mailhost.store.values import SEEN, Mailbox, MailboxKey
 
 
 def parse(reader: Reader) -> str:
@@ -73,9 +73,9 @@ def _permanent(names: FlagNames, read_only: bool) -> str:
 
 
 def _first_unseen(flags: Sequence[int]) -> bytes:
-    seen = int(SystemFlag.SEEN)
-    number = next((place for place, each in enumerate(flags, 1) if not each & seen), None)
-    return b"" if number is None else ok("The first that is unseen", f"UNSEEN {number}").line()
+    """Each combination of flags is looked at once, however many messages have it."""
+    places = [flags.index(each) for each in set(flags) if not each & SEEN]
+    return ok("The first that is unseen", f"UNSEEN {min(places) + 1}").line() if places else b""
 
 
 COMMANDS: tuple[Command[IMAPSession, Reader, Status], ...] = (
