@@ -1,8 +1,10 @@
 """SELECT and EXAMINE: open a mailbox (RFC 3501 sections 6.3.1, 6.3.2)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mailhost.conversation.command import Command
+from mailhost.database.errors import CommitFailed
 from mailhost.ids import Uid
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import FlagNames, Status, exists, numbered, ok, untagged
@@ -46,9 +48,12 @@ async def _open(session: IMAPSession, name: str, *, read_only: bool) -> Status:
 
 
 async def _claim_recent(session: IMAPSession, found: Mailbox, key: MailboxKey) -> Uid:
+    """Where it cannot be written, the next session finds the same messages recent: no reason not to open the mailbox."""
     if found.recent_uid == found.uid_next:
         return found.recent_uid
-    return await session.services.database.write(mailboxes.claim_recent, key)
+    with suppress(CommitFailed):
+        return await session.services.database.write(mailboxes.claim_recent, key)
+    return found.recent_uid
 
 
 def _tell(session: IMAPSession, found: Mailbox) -> None:
