@@ -62,15 +62,23 @@ class WaitingDeliveries:
 
     async def deliver_due(self) -> int:
         """Try each row that is due, once; answers with how many were stored."""
-        stored = 0
-        for delivery, acceptance in await self._database.read(entries.due_here, self._clock(), AT_ONCE):
-            try:
-                stored += await self._deliver(delivery, acceptance)
-            except CommitFailed:
-                raise
-            except Exception as fault:  # noqa: BLE001 - one message that cannot be read must not stop the others, nor the service
-                await self._put_off(delivery, acceptance, fault)
+        stored, is_more = 0, True
+        while is_more:
+            due = await self._database.read(entries.due_here, self._clock(), AT_ONCE)
+            for delivery, acceptance in due:
+                stored += await self._try(delivery, acceptance)
+            is_more = len(due) == AT_ONCE
         return stored
+
+    async def _try(self, delivery: Delivery, acceptance: Acceptance) -> bool:
+        """Afterwards the row is not due any more: stored by us or by somebody else, or put off."""
+        try:
+            return await self._deliver(delivery, acceptance)
+        except CommitFailed:
+            raise
+        except Exception as fault:  # noqa: BLE001 - one message that cannot be read must not stop the others, nor the service
+            await self._put_off(delivery, acceptance, fault)
+        return False
 
     async def _put_off(self, delivery: Delivery, acceptance: Acceptance, fault: Exception) -> None:
         self._events.publish(

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 
 import idna
 
-from mailhost.message.address_list import address_list
-from mailhost.message.lexical import unfold
-
 LONGEST_LOCAL_PART = 64
 LONGEST_DOMAIN = 255
 """RFC 5321 section 4.5.3.1: octets."""
 LONGEST_WRITTEN = 2_000
 """With its source route."""
-MOST_IN_A_FIELD = 2_000
 
 _DOT_STRING = re.compile(r"[^\x00-\x20\x7f-\x9f()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7f-\x9f()<>\[\]:;@\\,.\"]+)*")
 """RFC 5321 section 4.1.2, with UTF-8 as RFC 6531 section 3.3 allows."""
@@ -52,7 +48,9 @@ def _escaped(found: "re.Match[str]") -> str:
     return f"\\{found[0]}"
 
 
-def parse_address(text: bytes, *, allow_postmaster: bool = False) -> Address:
+def parse_address(
+    text: bytes, *, allow_postmaster: bool = False, longest_local_part: int = LONGEST_LOCAL_PART
+) -> Address:
     """Mailbox = Local-part "@" ( Domain / address-literal ), a source route before it is dropped."""
     if len(text) > LONGEST_WRITTEN:
         raise AddressProblem("the address is too long")
@@ -65,7 +63,7 @@ def parse_address(text: bytes, *, allow_postmaster: bool = False) -> Address:
     if allow_postmaster and written.lower() == "postmaster":
         return Address("postmaster", "")
     local, domain = _split(written)
-    return Address(_local_part(local), parse_domain(domain))
+    return Address(_local_part(local, longest_local_part), parse_domain(domain))
 
 
 def _split(written: str) -> tuple[str, str]:
@@ -78,13 +76,13 @@ def _split(written: str) -> tuple[str, str]:
     return written[:split_at], written[split_at + 1 :]
 
 
-def _local_part(written: str) -> str:
+def _local_part(written: str, longest: int) -> str:
     quoted = _QUOTED.fullmatch(written)
     local = _ESCAPED.sub(r"\1", quoted[1]) if quoted else written
     if not local:
         raise AddressProblem("the local part is empty")
-    if len(local.encode()) > LONGEST_LOCAL_PART:
-        raise AddressProblem("the local part is longer than 64 octets")
+    if len(local.encode()) > longest:
+        raise AddressProblem(f"the local part is longer than {longest} octets")
     if not local.isprintable() or not (quoted or _LOOSE_DOTS.fullmatch(local)):
         raise AddressProblem("the local part has characters that must be quoted or can not be")
     return local
@@ -125,24 +123,3 @@ def _address_literal(written: str) -> str:
         return f"[{ipaddress.IPv4Address(inside)}]"
     except ValueError:
         raise AddressProblem("the address literal is no IP address") from None
-
-
-def header_addresses(value: bytes, most: int = MOST_IN_A_FIELD) -> list[Address]:
-    """The mailboxes of a From, Sender or recipient field, groups opened; what is no mailbox is left out."""
-    found = []
-    for listed in address_list(unfold(value), most):
-        if listed.mailbox and listed.host:
-            address = _from_header(listed.mailbox, listed.host)
-            found += [address] if address else []
-    return found
-
-
-def _from_header(local: bytes, domain: bytes) -> Address | None:
-    """The reader has taken the quotes away; what is left is the local part's meaning."""
-    try:
-        mailbox = local.decode()
-        if len(local) > LONGEST_LOCAL_PART or not mailbox.isprintable():
-            return None
-        return Address(mailbox, parse_domain(domain.decode()))
-    except (UnicodeDecodeError, AddressProblem):
-        return None

@@ -142,6 +142,8 @@ def _mailbox(entry: _Entry, room: int) -> tuple[list[bytes], bool]:
     if entry.raw.isascii():
         return ([b" " + entry.raw] if entry.raw else []), False
     written = entry.angle
+    if written is not None and written.isascii():  # a List-Id as well, which is no address
+        return [*_phrase(entry, room), b" " + written, *_comments(entry, room)], False
     if written is not None:
         return _with_address(_phrase(entry, room), written.strip(b"<>"), entry, room)
     if any(b"@" in word.written for word in entry.words):

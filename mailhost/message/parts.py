@@ -6,7 +6,7 @@ part: a leaf, a multipart before its parts, or a message/rfc822 before the messa
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 _ROW = struct.Struct("<IIIIB")
@@ -28,7 +28,7 @@ class Part:
     end: int
     is_message: bool
     """Its body is a message; `message()` says where that one's header and text are."""
-    is_leaf: bool = False
+    is_leaf: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)

@@ -18,12 +18,15 @@ LONGEST_FIELD = 4 << 10
 """Octets; a hostile field of so many takes 0.7 ms."""
 _QUOTED = rb'"(?:[^"\\]++|\\.)*"'
 _MAILBOX = re.compile(
-    rb"\s*+(?:(?:%(q)b|[^\"<>,:;]++)*<(?P<angle>(?:%(q)b|[^\"<>]++)+)>|(?P<bare>(?:%(q)b|[^\"<>,:;\s]++)+))\s*+(?:,(?!\s*\Z)|\Z)"
+    rb"\s*+(?:(?P<name>(?:%(q)b|[^\"<>,:;]++)*)<(?P<angle>(?:%(q)b|[^\"<>]++)+)>|(?P<bare>(?:%(q)b|[^\"<>,:;\s]++)+))\s*+(?:,(?!\s*\Z)|\Z)"
     % {b"q": _QUOTED}
 )
 """Mailbox = name-addr / addr-spec (RFC 5322 section 3.4), and a comma only between two. Stricter than ENVELOPE's reader on purpose: what
 another reader could take for somebody else's address is refused."""
+_QUOTED_STRING = re.compile(_QUOTED)
 _GROUP = re.compile(rb"(?:%(q)b|[^\"<>:]++|<[^>]*+>)*:" % {b"q": _QUOTED})
+_END = b"\n"
+"""Stands behind a value that is unfolded, and is lost in a comment that is never closed: other readers know of no such comment."""
 
 
 class TooManyAuthors(Exception):
@@ -35,6 +38,8 @@ class Field:
     """One field that names who wrote or sent, by its addresses."""
 
     addresses: tuple[Address, ...] = ()
+    called: tuple[Address, ...] = ()
+    """What names are that look like addresses: Python's `parseaddr`, up to 3.11, took such a one for the address itself."""
     problem: str = ""
     """Why it cannot be told who that is."""
 
@@ -42,9 +47,10 @@ class Field:
     def of(cls, name: str, raw: bytes) -> "Field":
         if len(raw) > LONGEST_FIELD:
             return cls(problem=f"{name} is longer than {LONGEST_FIELD} octets")
-        value = without_comments(unfold(raw.partition(b":")[2])).strip()
+        value = without_comments(unfold(raw.partition(b":")[2]) + _END)
         try:
-            return cls(tuple(_mailboxes(value)))
+            found = list(_mailboxes(value))
+            return cls(tuple(address for address, _ in found), tuple(name for _, name in found if name))
         except TooManyAuthors:
             return cls(problem=f"{name} has more than {MOST_AUTHORS} addresses")
         except AddressProblem:
@@ -94,7 +100,7 @@ class Authors:
     @property
     def addresses(self) -> list[Address]:
         """Each that the login must own, once."""
-        return list(dict.fromkeys(address for each in self._fields for address in each.addresses))
+        return list(dict.fromkeys(address for each in self._fields for address in (*each.addresses, *each.called)))
 
 
 async def foreign_author(database: Database, login: Login, authors: Authors) -> str:
@@ -114,14 +120,21 @@ def first_foreign(tx: Transaction, login: Login, written: Collection[Address]) -
     return None
 
 
-def _mailboxes(value: bytes) -> Iterator[Address]:
-    """Mailbox-list = mailbox *("," mailbox), without comments. Raises `AddressProblem`, `TooManyAuthors`."""
+def _mailboxes(value: bytes) -> Iterator[tuple[Address, Address | None]]:
+    """Mailbox-list = mailbox *("," mailbox), without comments: each address, and its name where that looks like one.
+
+    Raises `AddressProblem`, `TooManyAuthors`.
+    """
+    if not value.endswith(_END):
+        raise AddressProblem("a comment is never closed")
     at = 0
     for _ in range(MOST_AUTHORS):
         found = _MAILBOX.match(value, at)
         if found is None:
             raise AddressProblem("this is no list of mailboxes")
-        yield parse_address(found["bare"] if found["angle"] is None else found["angle"])
+        name = _QUOTED_STRING.sub(b"", found["name"] or b"").strip()
+        address = parse_address(found["bare"] if found["angle"] is None else found["angle"])
+        yield address, parse_address(name) if b"@" in name else None
         at = found.end()
         if at >= len(value):
             return

@@ -12,7 +12,6 @@ BINARY = "BINARYMIME"
 class Envelope:
     reverse_path: Address | None
     """None is the null one, of bounces."""
-    declared_octets: int | None = None
     body: str = "7BIT"
     smtputf8: bool = False
     """Whether addresses and header may hold UTF-8, and replies too (RFC 6531)."""

@@ -1,7 +1,7 @@
 """The grammar of SMTP commands (RFC 5321 section 4.1.2): octets to values."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.message.address import Address, AddressProblem, parse_address
@@ -19,7 +19,8 @@ _UTF8_ADDRESS = re.compile(r"(?:[!-*,-<>-\[\]-~]|[^\x00-\x7f]|\\x\{[0-9A-F]{2,6}
 _EMBEDDED = re.compile(r"\\x\{([0-9A-F]+)\}")
 _WRITTEN_AS_NUMBERS = frozenset({0x20, 0x2B, 0x3D, 0x5C})
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+")
-_HOST = re.compile(rb"[A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_.\x80-\xff-]*)|\[[0-9A-Za-z.:-]+\]")
+_HOST = re.compile(rb"[!#-'*+\-./0-9:=?A-Z^_`a-z{|}~\x80-\xff]+|\[[0-9A-Za-z.:%-]+\]")
+"""What can stand in Received as it is."""
 
 
 class Reader:
@@ -60,7 +61,7 @@ class Reader:
         return self._at >= len(self._line)
 
     def host(self) -> str:
-        """Domain / address-literal, as EHLO gives it; names with an underscore are tolerated."""
+        """Domain / address-literal, as EHLO gives it; devices call themselves what their owners do, in one word."""
         word = self.word()
         if not _HOST.fullmatch(word) or len(word) > 255:
             raise SyntaxProblem("a domain or an address literal is expected")
@@ -69,12 +70,12 @@ class Reader:
     def reverse_path(self) -> Address | None:
         """Reverse-path = Path / "<>"; the null one is None."""
         self._literal(b"FROM:")
-        return self._path(lambda text: parse_address(text) if text else None)
+        return self._path(lambda text: _mailbox(text) if text else None)
 
     def forward_path(self) -> Address:
         """Forward-path = Path, or "<Postmaster>" without a domain (RFC 5321 section 4.5.1)."""
         self._literal(b"TO:")
-        path = self._path(lambda text: parse_address(text, allow_postmaster=True))
+        path = self._path(lambda text: _mailbox(text, allow_postmaster=True))
         assert path is not None
         return path
 
@@ -128,11 +129,13 @@ class Reader:
             self._at += 1
 
 
-def number(parameters: Mapping[str, str], name: str, largest: int) -> int | None:
+def _mailbox(text: bytes, *, allow_postmaster: bool = False) -> Address:
+    """Local parts beyond 64 octets are real: senders write the recipient, a list or a whole address into theirs (VERP, SRS)."""
+    return parse_address(text, allow_postmaster=allow_postmaster, longest_local_part=LONGEST_PATH)
+
+
+def number(text: str, name: str, largest: int) -> int:
     """A parameter that is a number. Raises `SyntaxProblem`."""
-    if name not in parameters:
-        return None
-    text = parameters[name]
     if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > largest:
         raise SyntaxProblem(f"{name} wants a number")
     return int(text)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import PlaintextForbidden
@@ -24,6 +24,8 @@ from mailhost.users.values import Login
 
 if TYPE_CHECKING:
     from mailhost.smtp.incoming import Incoming
+
+E = TypeVar("E")
 
 
 class State(enum.Enum):
@@ -135,7 +137,7 @@ class SMTPSession(Session[Reader, Reply]):
         """What is under way between the first octet and the reply to the last."""
         self.transactions = 0
         self.idle_commands = 0
-        """Since the last that brought a message or a recipient."""
+        """Since the last that brought a message, some of one, or a recipient."""
         self._envelope: Envelope | None = None
         self._reads_utf8 = False
         """Whether the reply that is being made may hold UTF-8: its transaction has said SMTPUTF8 (RFC 6531 section 3.7.4)."""
@@ -195,10 +197,10 @@ class SMTPSession(Session[Reader, Reply]):
         try:
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong as problem:
-            self._verb = (Reader(problem.head).optional_word() or b"").decode("ascii", "replace").upper()
+            self._verb = _verb(Reader(problem.head))
             raise LineProblem(replies.LINE_TOO_LONG, last=self._has_octets_behind) from None
         reader = Reader(line)
-        self._verb = (reader.optional_word() or b"").decode("ascii", "replace").upper()
+        self._verb = _verb(reader)
         if self.services.events.lines:
             self.heard(self._shown(line))
         self._count()
@@ -288,6 +290,25 @@ MailParameter: TypeAlias = Callable[[SMTPSession, Envelope, str], Reply | None]
 """Take one parameter of MAIL into the envelope; answers with a reply where it is to be refused."""
 RcptParameter: TypeAlias = Callable[[SMTPSession, Wishes, str], Reply | None]
 """Likewise one of RCPT, for one recipient."""
+
+
+def take_parameters(
+    session: SMTPSession,
+    known: Mapping[str, Callable[[SMTPSession, E, str], Reply | None]],
+    into: E,
+    parameters: Mapping[str, str],
+) -> Reply | None:
+    """Those of MAIL into its envelope, or of RCPT into its wishes; answers with why one is refused."""
+    for name, value in parameters.items():
+        take = known.get(name)
+        refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, into, value)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _verb(reader: Reader) -> str:
+    return (reader.optional_word() or b"").decode("ascii", "replace").upper()
 
 
 def _masked(line: bytes, words: int) -> bytes:

@@ -12,7 +12,7 @@ from mailhost.delivery.accept import AcceptRequest, accept
 from mailhost.delivery.arrival import Arrival
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.route import RecipientUnknown
-from mailhost.delivery.waiting import WaitingDeliveries
+from mailhost.delivery.waiting import AT_ONCE, WaitingDeliveries
 from mailhost.events.event import Event, Events
 from mailhost.ids import AccountId, JourneyId, MailboxId, Millis, fresh
 from mailhost.message.budget import Limits
@@ -139,6 +139,22 @@ async def test_a_waiting_message_that_cannot_be_read_does_not_stop_the_others(
     assert [event.kind for event in faults] == ["fault", "store.add"]
     assert await database.read(entries.states) == {State.STORED: 1, State.WAITING: 1}
     assert await waiting.deliver_due() == 0
+
+
+async def test_more_than_are_looked_at_at_once_are_delivered_without_a_wait(database: Database, tmp_path: Path) -> None:
+    await people(database, "alice", "bob")
+    blobs = store_of(database, tmp_path)
+    account = (await inbox(database, "alice")).account
+    await database.write(without_inbox, account)
+    await asyncio.gather(*(send(database, blobs, "alice@example.org") for _ in range(AT_ONCE + 2)))
+    await database.write(with_inbox, account)
+    events, stored, all_of_them = Events(), list[Event](), asyncio.Event()
+    events.subscribe(stored.append)
+    events.subscribe(lambda _: all_of_them.set() if len(stored) == AT_ONCE + 2 else None)
+    task = asyncio.ensure_future(WaitingDeliveries(database, blobs, events, clock=lambda: NOW).run())
+    await asyncio.wait_for(all_of_them.wait(), 20)
+    task.cancel()
+    assert await database.read(entries.states) == {State.STORED: AT_ONCE + 2}
 
 
 async def test_many_acceptances_share_a_commit_and_no_uid(database: Database, tmp_path: Path) -> None:

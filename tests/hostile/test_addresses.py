@@ -13,7 +13,7 @@ NO_ADDRESSES = [
     "bob@@example.org", "a@bob@example.org", "bob@example..org", "bob@.example.org", "bob@-example.org", "bob@[",
     "bob@[]", "bob@[1.2.3]", "bob@[999.1.1.1]", "bob@[IPv6:zz]", "bob@[IPv6:::1%eth0]", "b ob@example.org",
     "bob(comment)@example.org", "bob@example.org(comment)", "Group: bob@example.org;", "undisclosed-recipients:;",
-    "Bob <bob@example.org>", "bob@example.org,alice@example.org", "bob@example.org>", "x" * 65 + "@example.org",
+    "Bob <bob@example.org>", "bob@example.org,alice@example.org", "bob@example.org>", "x" * 250 + "@example.org",
     "bob@" + "x" * 64 + ".org", "bob@example.org\t\t@", "bob\\@example.org", "bob@exa_mple..org", "<bob@example.org>",
 ]  # fmt: skip
 """What is between the angle brackets."""

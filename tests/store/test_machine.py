@@ -16,7 +16,7 @@ from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, MailboxId, MessageId, ModSeq, Uid, fresh
 from mailhost.store import flags, mailboxes, messages
 from mailhost.store.changes import Added, Changed, Expunged, Flagged
-from mailhost.store.errors import MailboxExists, MailboxMissing, MailboxProtected, TargetMissing
+from mailhost.store.errors import MailboxExists, MailboxHasChildren, MailboxMissing, MailboxProtected, TargetMissing
 from mailhost.store.flags import FlagChange
 from mailhost.store.values import FlagAction, Flags, Mailbox, MailboxKey, SystemFlag
 from mailhost.users import accounts
@@ -176,23 +176,23 @@ class Store(RuleBasedStateMachine):
     @rule(old=names, new_name=names)
     def rename(self, old: str, new_name: str) -> None:
         request = (mailboxes.rename, self.account, old, new_name)
-        if old not in self.boxes:
+        moved = {name: new_name + name[len(old) :] for name in self.boxes if f"{name}/".startswith(old + "/")}
+        if not moved:
             self.refused(MailboxMissing, *request)
         elif INBOX in (old, new_name) or new_name.startswith(old + "/"):
             self.refused(MailboxProtected, *request)
+        elif old == new_name or set(moved.values()) & (set(self.boxes) - set(moved)):
+            self.refused(MailboxExists, *request)
         else:
-            moved = {name: new_name + name[len(old) :] for name in self.boxes if f"{name}/".startswith(old + "/")}
-            if set(moved.values()) & set(self.boxes):
-                self.refused(MailboxExists, *request)
-            else:
-                self.write(*request)
-                for name, target in moved.items():
-                    self.boxes[target] = self.boxes.pop(name)
+            self.write(*request)
+            self.boxes |= {target: self.boxes.pop(name) for name, target in moved.items()}
 
     @rule(name=names)
     def delete(self, name: str) -> None:
         request = (mailboxes.remove, self.account, name, NOW)
-        if name not in self.boxes:
+        if name not in self.boxes and any(each.startswith(name + "/") for each in self.boxes):
+            self.refused(MailboxHasChildren, *request)
+        elif name not in self.boxes:
             self.refused(MailboxMissing, *request)
         elif name == INBOX:
             self.refused(MailboxProtected, *request)

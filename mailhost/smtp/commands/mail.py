@@ -9,7 +9,7 @@ from mailhost.smtp.authors import first_foreign
 from mailhost.smtp.envelope import Envelope
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import SMTPCommand, SMTPSession, State
+from mailhost.smtp.session import SMTPCommand, SMTPSession, State, take_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ async def run(session: SMTPSession, request: Mail) -> Reply:
         session.ended = True  # the others belong into another session (RFC 9422 section 4.1)
         return replies.TOO_MANY_TRANSACTIONS
     envelope = Envelope(request.reverse_path)
-    refusal = _take_parameters(session, envelope, request.parameters)
+    refusal = take_parameters(session, session.dialect.mail, envelope, request.parameters)
     if refusal is not None:
         return refusal
     if not request.is_ascii and not envelope.smtputf8:
@@ -44,15 +44,6 @@ async def run(session: SMTPSession, request: Mail) -> Reply:
         return replies.NOT_YOUR_ADDRESS
     session.begin(envelope)
     return replies.SENDER_OK
-
-
-def _take_parameters(session: SMTPSession, envelope: Envelope, parameters: Mapping[str, str]) -> Reply | None:
-    for name, value in parameters.items():
-        take = session.dialect.mail.get(name)
-        refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, envelope, value)
-        if refusal is not None:
-            return refusal
-    return None
 
 
 async def _is_own(session: SMTPSession, reverse_path: Address | None) -> bool:

@@ -9,7 +9,7 @@ from mailhost.smtp import replies
 from mailhost.smtp.envelope import Wishes
 from mailhost.smtp.grammar import Reader
 from mailhost.smtp.replies import Reply
-from mailhost.smtp.session import SMTPCommand, SMTPSession, State
+from mailhost.smtp.session import SMTPCommand, SMTPSession, State, take_parameters
 
 MOST_COPIES = 10_000
 """Of one message: a stranger may name a large group as often as there may be recipients. A single one passes, however large."""
@@ -32,7 +32,7 @@ def parse(reader: Reader) -> Rcpt:
 async def run(session: SMTPSession, request: Rcpt) -> Reply:
     """Accept what we host; relay the rest for logged-in users only (RFC 5321 section 3.6.2)."""
     recipient, wishes = request.forward_path, Wishes()
-    refusal = _take_parameters(session, wishes, request.parameters)
+    refusal = take_parameters(session, session.dialect.rcpt, wishes, request.parameters)
     if refusal is not None:
         return refusal
     if len(session.envelope.recipients) >= session.settings.most_recipients:
@@ -51,15 +51,6 @@ async def run(session: SMTPSession, request: Rcpt) -> Reply:
     session.envelope.recipients.append(to)
     session.idle_commands = 0
     return replies.RECIPIENT_OK
-
-
-def _take_parameters(session: SMTPSession, wishes: Wishes, parameters: Mapping[str, str]) -> Reply | None:
-    for name, value in parameters.items():
-        take = session.dialect.rcpt.get(name)
-        refusal = replies.UNKNOWN_PARAMETER if take is None else take(session, wishes, value)
-        if refusal is not None:
-            return refusal
-    return None
 
 
 def _copies(recipients: Sequence[Recipient]) -> int:

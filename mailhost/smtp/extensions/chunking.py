@@ -24,8 +24,7 @@ class Chunk:
 
 def parse(reader: Reader) -> Chunk:
     """Bdat = "BDAT" SP chunk-size [SP "LAST"] CRLF"""
-    octets = number({"chunk-size": reader.word().decode("ascii", "replace")}, "chunk-size", LARGEST_CHUNK)
-    assert octets is not None
+    octets = number(reader.word().decode("ascii", "replace"), "chunk-size", LARGEST_CHUNK)
     last = reader.optional_word()
     reader.end()
     if last is not None and last.upper() != b"LAST":
@@ -43,6 +42,8 @@ async def run(session: SMTPSession, chunk: Chunk) -> Reply:
     message.expect(chunk.octets)
     with session.octets_due():
         await _read(message, chunk.octets)
+    if chunk.octets and message.refusal is None:
+        session.idle_commands = 0  # or a large message in small chunks would be too many commands
     if not chunk.is_last:
         return message.refusal or replies.CHUNK_OK.saying(f"{chunk.octets} octets taken")
     try:

@@ -10,12 +10,10 @@ from mailhost.smtp.session import SMTPSession
 LARGEST_NUMBER = 10**20 - 1
 
 
-def size(session: SMTPSession, envelope: Envelope, value: str) -> Reply | None:
+def size(session: SMTPSession, envelope: Envelope, value: str) -> Reply | None:  # noqa: ARG001 - the signature of a parameter
     """size-value ::= 1*20DIGIT"""
-    envelope.declared_octets = number({"SIZE": value}, "SIZE", LARGEST_NUMBER)
-    if (envelope.declared_octets or 0) > session.settings.message_octets:
-        return replies.MESSAGE_TOO_LARGE
-    return None
+    declared = number(value, "SIZE", LARGEST_NUMBER)
+    return replies.MESSAGE_TOO_LARGE if declared > session.settings.message_octets else None
 
 
 EXTENSION = Extension("SIZE", 1870, lambda session: (f"SIZE {session.settings.message_octets}",), mail={"SIZE": size})

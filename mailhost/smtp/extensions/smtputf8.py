@@ -15,4 +15,4 @@ def smtputf8(session: SMTPSession, envelope: Envelope, value: str) -> Reply | No
     return None
 
 
-EXTENSION = Extension("SMTPUTF8", 6531, always("SMTPUTF8"), mail={"SMTPUTF8": smtputf8})
+EXTENSION = Extension("SMTPUTF8", 6531, always("SMTPUTF8"), mail={"SMTPUTF8": smtputf8}, needs="8BITMIME")

@@ -16,7 +16,7 @@ ROOT = Path("/etc")
 PROBLEMS = {
     '[smtp]\ncomand_timeout = "5m"': "smtp.comand_timeout: unknown key; did you mean smtp.command_timeout?",
     "[pop3]\nmost_recipients = 100": "pop3.most_recipients: unknown key; did you mean smtp.most_recipients?",
-    "[limits]\nqqq = 1": "limits.qqq: unknown key; [limits] has mime_parts, mime_depth, header_octets",
+    "[limits]\nqqq = 1": "limits.qqq: unknown key; [limits] has mime_parts, mime_depth, header_octets, most_mailboxes",
     "[smpt]": "smpt: unknown section; did you mean smtp?",
     "port = 25": "port: unknown section",
     "smtp = 3": "smtp: is a section; write [smtp] and its keys below",

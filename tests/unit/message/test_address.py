@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhost.message.address import Address, AddressProblem, header_addresses, parse_address
+from mailhost.message.address import Address, AddressProblem, parse_address
 
 HOST_LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 locals_ = st.text(st.characters(blacklist_categories=("C", "Z")) | st.just(" "), min_size=1, max_size=16).filter(
@@ -120,15 +120,3 @@ def test_any_octets_are_an_address_or_a_problem(text: bytes) -> None:
         return
     assert parse_address(str(address).encode()) == address
     assert str(address).isprintable()
-
-
-def test_addresses_of_a_header_field() -> None:
-    value = b'Alice (the first) <Alice@EXAMPLE.com>,\r\n Friends: "b b"@x.org, <c@y>;, nobody, , d@z (D)'
-    assert list(map(str, header_addresses(value))) == ["Alice@example.com", '"b b"@x.org', "c@y", "d@z"]
-
-
-@given(st.binary(max_size=80))
-def test_any_field_has_addresses_or_none(value: bytes) -> None:
-    for address in header_addresses(value):
-        assert address.local
-        assert parse_address(str(address).encode()) == address

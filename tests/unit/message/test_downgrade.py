@@ -180,3 +180,9 @@ def test_the_work_is_linear(name: str, value: str) -> None:
     seconds("é")
     eighth = seconds(value[: len(value) // 8])
     assert seconds(value) < 24 * eighth + 0.2
+
+
+def test_what_stands_in_ascii_between_angle_brackets_stays() -> None:
+    """Filters look for a list by its id, which is no address (RFC 2919 section 3)."""
+    assert one("List-Id: Büro <buero.lists.example>") == b"List-Id: =?UTF-8?B?QsO8cm8=?= <buero.lists.example>\r\n"
+    assert one("Errors-To: Büro <>") == b"Errors-To: =?UTF-8?B?QsO8cm8=?= <>\r\n"

@@ -100,17 +100,27 @@ def test_what_is_no_parameter_is_refused(text: bytes) -> None:
 
 @given(st.integers(0, 10**20 - 1))
 def test_a_number_of_up_to_20_digits_reads(value: int) -> None:
-    assert number({"SIZE": str(value)}, "SIZE", 10**20 - 1) == value
+    assert number(str(value), "SIZE", 10**20 - 1) == value
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "١", "1e9", "9" * 21, "0" * 21])
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(SyntaxProblem):
-        number({"SIZE": text}, "SIZE", 10**20 - 1)
+        number(text, "SIZE", 10**20 - 1)
 
 
 @pytest.mark.parametrize(
-    "text", [b"client.example.net", b"[192.0.2.1]", b"[IPv6:2001:db8::1]", b"MY_LAPTOP", b"\xe4.example"]
+    "text",
+    [
+        b"client.example.net",
+        b"[192.0.2.1]",
+        b"[IPv6:2001:db8::1]",
+        b"MY_LAPTOP",
+        b"\xe4.example",
+        b"john's-pc",
+        b"[fe80::1%eth0]",
+        b"a/b",
+    ],
 )
 def test_a_hello_takes_what_clients_call_themselves(text: bytes) -> None:
     assert Reader(text).host()
