@@ -47,7 +47,8 @@ _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _BLANK_END = re.compile(rb" *+\Z")
 _LITERAL = re.compile(rb"\{[0-9]{1,20}\+?\}")
 _NUMBER = re.compile(rb"[0-9]+")
-_SET = re.compile(rb"(?:[0-9]++|\*)(?::(?:[0-9]++|\*))?+(?:,(?:[0-9]++|\*)(?::(?:[0-9]++|\*))?+)*+")
+_SET = re.compile(rb"[0-9*:,]++")
+_RANGE = re.compile(rb"([0-9]+|\*)(?::([0-9]+|\*))?")
 _SET_BEGINS = b"0123456789*"
 _KEYWORD = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|}~\[]+")
 _WORD = re.compile(rb"[A-Za-z0-9.]+")
@@ -359,10 +360,13 @@ class Reader:
         return numbers
 
     def _range(self, text: bytes) -> tuple[int, int]:
-        """seq-range = seq-number ":" seq-number, or "*" alone"""
-        first, _, last = text.partition(b":")
-        one, other = self._seq_number(first), self._seq_number(last or first)
-        return min(one, other), max(one, other)
+        """seq-range = seq-number ":" seq-number"""
+        found = _RANGE.fullmatch(text)
+        if found is None:
+            raise SyntaxProblem("Not a message set")
+        first = self._seq_number(found[1])
+        last = first if found[2] is None else self._seq_number(found[2])
+        return min(first, last), max(first, last)
 
     def _seq_number(self, text: bytes) -> int:
         """seq-number = nz-number / "*";"""
