@@ -7,7 +7,8 @@ from mailhost.conversation.login import LONGEST_RESPONSE, authenticate
 from mailhost.imap.commands.login import logged_in
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status
-from mailhost.imap.session import MASK, IMAPSession
+from mailhost.imap.secrets import MASK
+from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import NOT_AUTHENTICATED
 from mailhost.sasl.mechanism import SASLAborted, SASLProblem
 from mailhost.transport.channel import LineTooLong
