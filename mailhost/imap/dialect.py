@@ -75,6 +75,8 @@ def dialect(extensions: Iterable[Extension] = EXTENSIONS, without: Collection[st
         {name: command for command in commands for name in _names(command)},
         tuple(_says(each) for each in chosen),
         any(each.non_synchronizing for each in chosen),
+        any(each.initial_response for each in chosen),
+        any(each.tells_uids for each in chosen),
         {each.name: each.enable for each in chosen if each.enable},
         {word: each.name for each in chosen for word in each.enabled_by},
         tuple(each.select_says for each in chosen if each.select_says),

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from mailhost.conversation.services import Services
 from mailhost.imap.dialect import conversation
-from mailhost.imap.session import TOO_MANY_CONNECTIONS, IMAPSettings
+from mailhost.imap.refusals import TOO_MANY_CONNECTIONS
+from mailhost.imap.session import IMAPSettings
 from mailhost.transport.connection import ConversationFactory, Listening
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mailhost.database.errors import CommitFailed
 from mailhost.events.event import FAULT
 from mailhost.ids import BlobId, Uid
 from mailhost.imap import stored
@@ -296,14 +297,21 @@ def _groups(located: Sequence[Located]) -> Iterator[list[Located]]:
 
 
 async def mark_seen(session: IMAPSession, uids: Sequence[Uid]) -> frozenset[Uid]:
-    """Set the Seen flag where a FETCH of bodies does so, in one write; answers with the messages that had it not."""
+    """Set the Seen flag where a FETCH of bodies does so, in one write; answers with the messages that had it not.
+
+    On a full disk mail is read without it.
+    """
     view, key = session.selected.view, session.selected.key
     now = view.flags_of(uids, SEEN)
     unseen = tuple(uid for uid, flag in zip(uids, now, strict=True) if not flag & SEEN)
     if not unseen:
         return frozenset()
     change = flags.FlagChange(key, unseen, FlagAction.ADD, Flags(SEEN))
-    done = await session.written(flags.change, change)
+    try:
+        done = await session.written(flags.change, change)
+    except CommitFailed as failure:
+        session.publish(FAULT, cause=f"FETCH: {failure}")
+        return frozenset()
     if done.changed:
         view.knows(done.mod_seq)
         stored.flagged(session, [uid for uid, _ in done.messages])

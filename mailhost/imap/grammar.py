@@ -5,7 +5,7 @@ literals beside it. So a literal costs nothing until its place is reached.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
@@ -37,21 +37,22 @@ LONGEST_TAG = 255
 LONGEST_KEYWORD = 255
 MOST_ITEMS = 1_000
 
-_HEAD = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|~]+) +(?:([Uu][Ii][Dd]) +)?([A-Za-z][A-Za-z0-9.\-]*)")
-_TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|~]+")
-_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|~]+")
-_ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|~\x80-\xff]+")
-_LIST_CHARS = re.compile(rb"[!#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|~\x80-\xff]+")
+_HEAD = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+) +(?:([Uu][Ii][Dd]) +)?([A-Za-z][A-Za-z0-9.\-]*)")
+_TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
+_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
+_ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~\x80-\xff]+")
+_LIST_CHARS = re.compile(rb"[!#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~\x80-\xff]+")
 _QUOTED = re.compile(rb'"([^"\\\r\n\0]*+(?:\\["\\][^"\\\r\n\0]*+)*)"')
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _BLANK_END = re.compile(rb" *+\Z")
 _LITERAL = re.compile(rb"\{[0-9]{1,20}\+?\}")
 _NUMBER = re.compile(rb"[0-9]+")
+_SET = re.compile(rb"[0-9*:,]++")
 _RANGE = re.compile(rb"([0-9]+|\*)(?::([0-9]+|\*))?")
 _SET_BEGINS = b"0123456789*"
-_KEYWORD = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|~\[]+")
+_KEYWORD = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|}~\[]+")
 _WORD = re.compile(rb"[A-Za-z0-9.]+")
-_DATE_TIME = re.compile(rb'"[ 0-9A-Za-z:+\-]{26}"')
+_DATE_TIME = re.compile(rb'"[ 0-9A-Za-z:+\-]{25,26}"')
 _DATE = re.compile(rb'"?[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}"?')
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+")
 _SECTION_PART = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
@@ -329,12 +330,15 @@ class Reader:
         return ModSeq(number)
 
     def message_set(self) -> MessageSet:
-        """sequence-set = (seq-number / seq-range) *("," sequence-set)"""
-        ranges = [self._range()]
-        while self.accept(b","):
-            ranges.append(self._range())
-            if len(ranges) > MOST_RANGES:
-                raise SyntaxProblem(f"More than {MOST_RANGES} ranges in a set")
+        """sequence-set = (seq-number / seq-range) *("," sequence-set)
+
+        Numbers that stand alone are read all at once: a client that has sorted 10,000 messages names each of them.
+        """
+        members = self._match(_SET, "a message set").split(b",")
+        if len(members) > MOST_RANGES:
+            raise SyntaxProblem(f"More than {MOST_RANGES} ranges in a set")
+        numbers = self._numbers([each for each in members if each.isdigit()])
+        ranges = [*zip(numbers, numbers, strict=True), *(self._range(each) for each in members if not each.isdigit())]
         return MessageSet(tuple(merged(ranges)), by_uid=self.by_uid)
 
     def at_number(self) -> bool:
@@ -345,12 +349,21 @@ class Reader:
         """A sequence-set of message numbers, whatever the command counts."""
         return MessageSet(self.message_set().ranges)
 
-    def _range(self) -> tuple[int, int]:
+    def _numbers(self, texts: Sequence[bytes]) -> list[int]:
+        """What `_seq_number` makes of each, in a tenth of its time."""
+        if not texts:
+            return []
+        self._in_range(max(texts, key=len))
+        numbers = list(map(int, texts))
+        for each in (min(numbers), max(numbers)):
+            self._seq_number(b"%d" % each)
+        return numbers
+
+    def _range(self, text: bytes) -> tuple[int, int]:
         """seq-range = seq-number ":" seq-number"""
-        found = _RANGE.match(self._text, self._at)
+        found = _RANGE.fullmatch(text)
         if found is None:
-            raise self._problem("a message set")
-        self._at = found.end()
+            raise SyntaxProblem("Not a message set")
         first = self._seq_number(found[1])
         last = first if found[2] is None else self._seq_number(found[2])
         return min(first, last), max(first, last)
@@ -404,7 +417,7 @@ class Reader:
     # Dates.
 
     def date_time(self) -> int:
-        """date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE; in milliseconds since 1970"""
+        """date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE; in milliseconds since 1970. A day of one digit needs no blank."""
         moment = parse_imap_date_time(self._match(_DATE_TIME, "a date and time"))
         if moment is None:
             raise SyntaxProblem("There is no such date and time")

@@ -96,8 +96,16 @@ def step_of(key: Key) -> Step:
 
 async def search(session: IMAPSession, wanted: All, *, backwards: bool = False) -> AsyncIterator[Sequence[Uid]]:
     """The messages that the client knows of and for which every key holds, in pages as they are found: ascending, or descending."""
+    if _names_unknown(session, wanted):
+        await session.learn_keywords()
     async for page in _Search(session, _flat(wanted)).pages(backwards=backwards):
         yield [each.uid for each in page]
+
+
+def _names_unknown(session: IMAPSession, wanted: All) -> bool:
+    """A keyword of which the client has not heard: another session may have brought it in."""
+    bits = session.selected.flag_names.bits
+    return any(isinstance(leaf, HasKeyword) and not bits(leaf.name) for leaf in _leaves(wanted))
 
 
 def _flat(key: All) -> list[Key]:

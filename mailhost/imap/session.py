@@ -1,42 +1,28 @@
-"""An IMAP session: what is special in this protocol. Commands are read with their literals; others' changes are told between them."""
+"""An IMAP session: its states, the mailbox that is open, and what is told of others' changes between commands."""
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar, TypeVarTuple, overload
 
 from mailhost.conversation.command import Command, SyntaxProblem
-from mailhost.conversation.login import MechanismUnknown, PlaintextForbidden, may_log_in, mechanisms
+from mailhost.conversation.login import may_log_in, mechanisms
 from mailhost.conversation.services import Services
-from mailhost.conversation.session import Request, Session
+from mailhost.conversation.session import Request
 from mailhost.database.errors import CommitFailed, Refused
 from mailhost.database.marks import ForMany
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, Uid
-from mailhost.imap.grammar import Head, Reader, Vocabulary, head, tag_of
+from mailhost.imap.grammar import Reader, Vocabulary
 from mailhost.imap.hierarchy import Name
-from mailhost.imap.literal import (
-    LITERAL_OCTETS,
-    LITERAL_OCTETS_BEFORE_LOGIN,
-    Allowance,
-    announced,
-)
+from mailhost.imap.reading import ReadingSession
+from mailhost.imap.refusals import FAREWELLS, REFUSALS
 from mailhost.imap.responses import (
-    ALREADYEXISTS,
-    AUTHENTICATIONFAILED,
-    CANNOT,
     DELETED,
-    GO_AHEAD,
-    LIMIT,
-    NONEXISTENT,
-    PRIVACYREQUIRED,
     SERVERBUG,
-    TRYCREATE,
     UNAVAILABLE,
-    UNTAGGED,
     FlagNames,
     Status,
     bad,
@@ -47,70 +33,23 @@ from mailhost.imap.responses import (
     ok,
     untagged,
 )
-from mailhost.imap.values import IndexItem, Literal, MessageSet, State
+from mailhost.imap.values import IndexItem, MessageSet, State
 from mailhost.imap.view import NUMBERS_STAND, View
-from mailhost.message.form import Form
 from mailhost.store import mailboxes
 from mailhost.store.errors import (
-    MailboxExists,
-    MailboxHasChildren,
     MailboxMissing,
-    MailboxNameInvalid,
-    MailboxProtected,
-    MessageMissing,
     TargetMissing,
-    TooManyKeywords,
-    TooManyMailboxes,
 )
 from mailhost.store.index import MailboxIndex
 from mailhost.store.values import Mailbox, MailboxKey
-from mailhost.transport.channel import Channel, LineTooLong
-from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
-from mailhost.users.values import Login
+from mailhost.transport.channel import Channel
+from mailhost.users.errors import LoginRefused
 
 A = TypeVar("A")
 Q = TypeVar("Q")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-WRONG_LOGIN = "Wrong user or password; the user is the full address"
-"""For known and unknown users alike: a hint for its owner, none for a stranger."""
-
-REFUSALS: Mapping[type[Refused], Status] = {
-    MailboxMissing: no("No such mailbox", NONEXISTENT),
-    TargetMissing: no("No such mailbox yet", TRYCREATE),
-    MailboxExists: no("There is a mailbox of this name", ALREADYEXISTS),
-    MailboxNameInvalid: no("Not a name that a mailbox may have", CANNOT),
-    MailboxProtected: no("That cannot be done with this mailbox", CANNOT),
-    MailboxHasChildren: no("The mailbox has others under it", CANNOT),
-    TooManyKeywords: no("The mailbox has all the keywords that it can hold", LIMIT),
-    TooManyMailboxes: no("The account has as many mailboxes as it may have", LIMIT),
-    MessageMissing: no("The message is gone", NONEXISTENT),
-    LoginRefused: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
-    AccountDisabled: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
-    LoginBusy: no("Too many logins at this moment, try again", UNAVAILABLE),
-    PlaintextForbidden: no("Passwords are taken under TLS only", PRIVACYREQUIRED),
-    MechanismUnknown: no("No such mechanism; with SPA, switch it off in the client", CANNOT),
-}
-"""What the client hears when an operation says no; a class without a row of its own goes by its base."""
-
-FAREWELLS: Mapping[str, Status] = {
-    "timeout": bye("Silent for too long", UNAVAILABLE),
-    "errors": bye("Too many mistakes"),
-    "shutdown": bye("The server is going down", UNAVAILABLE),
-    "account": bye("Your account was changed, log in again"),
-}
-
-TOO_MANY_CONNECTIONS = bye("Too many connections", UNAVAILABLE).line()
-
-SECRET = frozenset({"LOGIN", "AUTHENTICATE"})
-"""Commands whose arguments nobody may see."""
-_SECRET = re.compile(
-    rb"(.{0,300}?\b(?:login|authenticate +[A-Z0-9_-]+(?![A-Z0-9_-]))) *(?=.)", re.IGNORECASE | re.DOTALL
-)
-MASK = b" ***"
-LITERALS_A_TURN = 50
-"""Those that are in memory already are read without a wait: then others have their turn."""
 PAGE = 200
 """Messages whose data is read and written in one turn."""
 
@@ -124,6 +63,10 @@ class Dialect:
     """What each extension lists; what depends on the connection (STARTTLS, AUTH=) is added by the session."""
     non_synchronizing: bool
     """Whether a literal may come without being asked for (RFC 7888)."""
+    initial_response: bool
+    """Whether AUTHENTICATE may have a response with it (RFC 4959)."""
+    tells_uids: bool
+    """Whether APPENDUID and COPYUID are told (RFC 4315)."""
     enable: Mapping[str, Callable[["IMAPSession"], None]]
     """What ENABLE may name, and what it does."""
     enabled_by: Mapping[bytes, str]
@@ -133,14 +76,6 @@ class Dialect:
     list_attributes: tuple[Callable[[Name], Sequence[str]], ...]
     """What LIST, LSUB and XLIST say of every name."""
     vocabulary: Vocabulary
-
-
-class LongLine(SyntaxProblem):
-    """A line beyond its limit: it was skipped, and its command with it."""
-
-    def __init__(self, head: bytes) -> None:
-        super().__init__("The line is too long")
-        self.head = head
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,33 +100,22 @@ class Selected:
     """Messages below it are recent to no later session."""
 
 
-class IMAPSession(Session[Reader, Status]):
+class IMAPSession(ReadingSession):
     protocol: ClassVar[str] = "imap"
 
     def __init__(self, channel: Channel, services: Services, dialect: Dialect, settings: IMAPSettings) -> None:
-        super().__init__(channel, services, dialect.commands)
+        super().__init__(channel, services, dialect.commands, dialect.vocabulary, dialect.non_synchronizing)
         self.dialect = dialect
         self.settings = settings
-        self.login: Login | None = None
         self.current: Selected | None = None
         self.enabled: set[str] = set()
         """Extensions that the client has asked for, by ENABLE or by using them."""
-        self.takes = Form.PLAIN
-        """What the client takes beyond plain mail; with UTF8 mailbox names are in UTF-8 too."""
         self.beside_flags: tuple[IndexItem, ...] = ()
         """What is told wherever flags are told, since the client has asked for it."""
         self.after_expunge: Callable[[IMAPSession], str] | None = None
         """The response code of an EXPUNGE that took something out."""
-        self.by_uid = False
-        """Whether the command under way is a UID command."""
-        self.flags_told: set[Uid] = set()
-        """Messages whose flags were told, as others' change, since the command under way began."""
         self.changed = asyncio.Event()
         """Something is to be told: what IDLE waits for."""
-        self._tag = UNTAGGED
-        self._secret_ahead = False
-        self._unread: Literal | None = None
-        """Announced, refused, and sent all the same."""
 
     @property
     def state(self) -> State:
@@ -209,158 +133,8 @@ class IMAPSession(Session[Reader, Status]):
         assert self.current is not None, "the state table let a command pass that needs a mailbox"
         return self.current
 
-    @property
-    def utf8(self) -> bool:
-        return bool(self.takes & Form.UTF8)
-
-    # Reading.
-
     async def greet(self) -> None:
         self.write(ok(f"{self.services.host} IMAP4rev1 ready", f"CAPABILITY {self.capabilities()}").line())
-
-    async def read(self) -> Request[Reader]:
-        self._tag, self.by_uid = UNTAGGED, False
-        self.flags_told.clear()
-        await self._skip_unread()
-        allowance = Allowance(self.services.limits.line_octets, self._literal_octets())
-        try:
-            line = await self._line()
-        except LongLine as problem:
-            self._take_tag(problem.head)
-            raise
-        self._take_tag(line)
-        found = announced(line)
-        try:
-            begun = head(line)
-        except SyntaxProblem:
-            self.refuse_literal(found and found[1])
-            raise
-        self.by_uid = begun.by_uid
-        return Request(begun.verb, await self._arguments(begun, line, allowance))
-
-    async def _arguments(self, begun: Head, line: bytes, allowance: Allowance) -> Reader:
-        """Take the literals that this command may have in this state; others are not even asked for."""
-        command = self.commands.get(begun.verb)
-        allowed = command is not None and self.state in command.states
-        if begun.verb in SECRET and not may_log_in(self):
-            allowed = False  # a password is refused before it is sent
-        lines, literals, length = [line], dict[int, bytes](), 0
-        while found := announced(line):
-            start, literal = found
-            is_first = len(lines) == 1 and not line[begun.end : start].strip(b" ")
-            if not allowed or (command is not None and command.streams and not is_first):
-                self._unread = literal if self._may_come_unasked(literal) else None
-                break
-            literals[length + start] = await self._take_literal(literal, allowance)
-            length += len(line)
-            allowance.take_line(len(line))
-            line = await self._line()
-            self.heard(MASK if begun.verb in SECRET else line)
-            lines.append(line)
-            if len(lines) % LITERALS_A_TURN == 0:
-                await asyncio.sleep(0)
-        allowance.take_line(len(line))
-        reader = Reader(
-            b"".join(lines),
-            literals,
-            at=begun.end,
-            by_uid=begun.by_uid,
-            vocabulary=self.dialect.vocabulary,
-            utf8=self.utf8,
-        )
-        reader.announced = found[1] if found else None
-        return reader
-
-    def _take_tag(self, line: bytes) -> None:
-        """What may be a password is no tag: it would be echoed."""
-        shown = self._shown(line)
-        self.heard(shown)
-        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
-
-    async def _line(self) -> bytes:
-        try:
-            return await self.channel.read_line(self.services.limits.line_octets)
-        except LineTooLong as problem:
-            found = announced(problem.tail)
-            self.refuse_literal(found and found[1])
-            raise LongLine(problem.head) from None
-
-    def _shown(self, line: bytes) -> bytes:
-        """For the wire log. What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment."""
-        verb = b"".join(line[:400].split(b" ", 2)[1:2]).decode("ascii", "replace").upper()
-        is_known = verb == "UID" or verb in self.commands
-        is_secret = self._secret_ahead and not is_known
-        self._secret_ahead = verb == "AUTHENTICATE" or is_secret
-        return MASK if is_secret else _masked(line)
-
-    async def _take_literal(self, literal: Literal, allowance: Allowance) -> bytes:
-        try:
-            self._may_come_unasked(literal)
-            allowance.take_literal(literal)
-        except SyntaxProblem:
-            self.refuse_literal(literal)
-            raise
-        if literal.synchronizing:
-            await self.prompt(GO_AHEAD)
-        return await self.channel.read_exactly(literal.octets)
-
-    def _may_come_unasked(self, literal: Literal) -> bool:
-        if literal.synchronizing:
-            return False
-        if not self.dialect.non_synchronizing:
-            self.ended = True
-            raise SyntaxProblem("LITERAL+ is not spoken here")
-        return True
-
-    def refuse_literal(self, literal: Literal | None) -> None:
-        """What was announced with "+" comes all the same: better an end than octets taken for commands."""
-        if literal is not None and not literal.synchronizing:
-            self.ended = True
-
-    def _literal_octets(self) -> int:
-        return LITERAL_OCTETS_BEFORE_LOGIN if self.login is None else LITERAL_OCTETS
-
-    async def prompt(self, line: bytes) -> None:
-        """Answer in the middle of a command, and go on reading."""
-        self.write(line)
-        await self.channel.drain()
-
-    async def take(self, literal: Literal, keep: Callable[[bytes], Awaitable[None]]) -> None:
-        """Stream the announced literal of this command to `keep`, piece by piece."""
-        self._unread = None
-        if literal.synchronizing:
-            await self.prompt(GO_AHEAD)
-        left = literal.octets
-        while left:
-            piece = await self.channel.read_chunk(min(left, 64 << 10))
-            left -= len(piece)
-            try:
-                await keep(piece)
-            except Exception:  # a full disk, say: what is left of the literal must not be read as commands
-                self._unread = Literal(left, synchronizing=False)
-                raise
-            await asyncio.sleep(0)
-
-    async def rest_of_line(self) -> bytes:
-        line = await self._line()
-        self.heard(line)
-        return line
-
-    async def _skip_unread(self) -> None:
-        """The octets of a refused literal that was not asked for, and the rest of its command."""
-        skipped = 0
-        while self._unread is not None:
-            literal, self._unread = self._unread, None
-            skipped += 1
-            if skipped % LITERALS_A_TURN == 0:
-                await asyncio.sleep(0)
-            if literal.octets > self.services.limits.message_octets:
-                self.ended = True
-                raise SyntaxProblem("The literal is too large")
-            await self.take(literal, _forget)
-            following = announced(await self._line())
-            if following is not None and not following[1].synchronizing:
-                self._unread = following[1]
 
     # Extensions that work from when they are asked for.
 
@@ -379,11 +153,6 @@ class IMAPSession(Session[Reader, Status]):
                 self.enable(self.dialect.enabled_by[word])
 
     # Answering.
-
-    @property
-    def tag(self) -> bytes:
-        """Of the command under way."""
-        return self._tag
 
     def send(self, answer: Status) -> None:
         self.write(answer.line(self._tag))
@@ -537,6 +306,9 @@ class IMAPSession(Session[Reader, Status]):
         return bad(f"{command.name} wants a mailbox selected" if self.login else f"{command.name} wants a login first")
 
     def bad_syntax(self, problem: SyntaxProblem) -> Status:
+        """No end without BYE (RFC 3501 section 3.4)."""
+        if self.ended:
+            self.write(bye("What follows cannot be told from commands").line())
         return bad(str(problem))
 
     def refused(self, refusal: Refused) -> Status:
@@ -555,13 +327,3 @@ class IMAPSession(Session[Reader, Status]):
 
     def misdirected(self, text: str) -> None:
         self.write(bye(text).line())
-
-
-async def _forget(_: bytes) -> None:
-    """Octets of a refused command."""
-
-
-def _masked(line: bytes) -> bytes:
-    """LOGIN's arguments and AUTHENTICATE's response are secrets, wherever in the beginning of a line they stand."""
-    found = _SECRET.match(line[:400])
-    return line if found is None else found[1] + MASK

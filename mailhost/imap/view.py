@@ -6,9 +6,9 @@ no copy of the UIDs, only what was expunged untold: for most clients nothing, at
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.ids import ModSeq, Uid
@@ -140,6 +140,8 @@ class View:
         first, last = self.number(uids[0]), self.number(uids[-1])
         if last - first + 1 == len(uids):
             return range(first, last + 1)
+        if not self._untold:
+            return [bisect_left(self.index.uids, uid) + 1 for uid in uids]
         return [self.number(uid) for uid in uids]
 
     def uids(self, chosen: MessageSet) -> Sequence[Uid]:
@@ -148,30 +150,40 @@ class View:
 
     def _by_number(self, chosen: MessageSet) -> Sequence[Uid]:
         exists = self.exists
-        uids: list[Uid] = []
-        for low, high in chosen.up_to(exists):
-            if high > exists or low < 1:
-                if exists:
-                    raise SyntaxProblem("No message has that number")
-                continue
-            uids += self._slice(low - 1, high)
+        if not exists:
+            return ()
+        ranges = chosen.up_to(exists)
+        if ranges and (ranges[0][0] < 1 or ranges[-1][1] > exists):
+            raise SyntaxProblem("No message has that number")
+        uids: list[Any] = []
+        if self._untold:
+            for low, high in ranges:
+                uids += self._slice(low - 1, high)
+        else:
+            for low, high in ranges:
+                uids.extend(self.index.uids[low - 1 : high])
         return uids
 
     def _by_uid(self, chosen: MessageSet) -> Sequence[Uid]:
-        uids: list[Uid] = []
+        uids: list[Any] = []
+        here, end = self.index.uids, 0
         for low, high in chosen.up_to(self.last_uid):
-            uids += self._between(low, min(high, self._last_told))
-        return uids
+            start = bisect_left(here, low, end)
+            if low < high:
+                end = bisect_right(here, min(high, self._last_told), start)
+                uids.extend(here[start:end])
+            elif start < len(here) and here[start] == low <= self._last_told:
+                uids.append(low)
+        return sorted([*uids, *self._untold_in(chosen)]) if self._untold else uids
 
-    def _between(self, low: int, high: int) -> list[Uid]:
-        here = self.index.uids[bisect_left(self.index.uids, low) : bisect_right(self.index.uids, high)]
-        untold = self._untold[bisect_left(self._untold, low) : bisect_right(self._untold, high)]
-        return sorted([*map(Uid, here), *untold]) if untold else list(map(Uid, here))
+    def _untold_in(self, chosen: MessageSet) -> Iterator[Uid]:
+        for low, high in chosen.up_to(self.last_uid):
+            yield from self._untold[bisect_left(self._untold, low) : bisect_right(self._untold, high)]
 
     def _slice(self, start: int, end: int) -> list[Uid]:
         """The messages at these places of the merged list."""
         before, until = self._untold_among(start), self._untold_among(end)
-        here = [Uid(uid) for uid in self.index.uids[start - before : end - until]]
+        here = list(map(Uid, self.index.uids[start - before : end - until]))
         return sorted([*here, *self._untold[before:until]]) if before < until else here
 
     def _untold_among(self, places: int) -> int:
@@ -205,8 +217,8 @@ class View:
         first, last = self.index.place(uids[0]), self.index.place(uids[-1])
         if first is not None and last is not None and last - first + 1 == len(uids):
             return list(self.index.flags[first : last + 1])
-        places = map(self.index.place, uids)
-        return [of_expunged if place is None else self.index.flags[place] for place in places]
+        flags = self.index.flags
+        return [of_expunged if place is None else flags[place] for place in self._places(uids)]
 
     def mod_seqs_of(self, uids: Sequence[Uid]) -> Sequence[int]:
         """Mod-sequences of ascending UIDs. One that is expunged, but not for this client, changed last when it went: not after now."""
@@ -215,8 +227,15 @@ class View:
         first, last = self.index.place(uids[0]), self.index.place(uids[-1])
         if first is not None and last is not None and last - first + 1 == len(uids):
             return self.index.mod_seqs[first : last + 1]
-        places = map(self.index.place, uids)
-        return [self.index.version if place is None else self.index.mod_seqs[place] for place in places]
+        version, mod_seqs = self.index.version, self.index.mod_seqs
+        return [version if place is None else mod_seqs[place] for place in self._places(uids)]
+
+    def _places(self, uids: Sequence[Uid]) -> Iterator[int | None]:
+        """Where ascending UIDs stand in the index; None for one that is expunged, but not for this client."""
+        here, place = self.index.uids, 0
+        for uid in uids:
+            place = bisect_left(here, uid, place)
+            yield place if place < len(here) and here[place] == uid else None
 
     def knows(self, mod_seq: ModSeq) -> None:
         """The client needs not hear of a change of flags that it made itself."""

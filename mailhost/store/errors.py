@@ -36,4 +36,4 @@ class TooManyKeywords(Refused):
 
 
 class MessageMissing(Refused):
-    """The message was expunged, and its time to be undeleted is over."""
+    """A message was expunged meanwhile."""

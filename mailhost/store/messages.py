@@ -17,7 +17,7 @@ from mailhost.ids import MailboxId, MessageId, Millis, ModSeq, Uid
 from mailhost.message.form import Form
 from mailhost.store import blobs, mailboxes
 from mailhost.store.changes import Added, Expunged
-from mailhost.store.errors import MailboxMissing, TargetMissing, TooManyKeywords
+from mailhost.store.errors import MailboxMissing, MessageMissing, TargetMissing, TooManyKeywords
 from mailhost.store.flags import bits_for
 from mailhost.store.mailboxes import Counters, Locked
 from mailhost.store.tables import expunged_message, mailbox_message, message
@@ -210,10 +210,12 @@ class _Tally:
 
 
 @long_by(lambda _source, uids, *_: len(uids))
-def copy(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: MailboxKey, now: Millis) -> Copied:
+def copy(
+    tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: MailboxKey, now: Millis, every: bool = False
+) -> Copied:
     """Copy messages with their flags; the octets are shared (RFC 3501 section 6.4.7). Those expunged meanwhile are left out.
 
-    Raises `MailboxMissing`, `TargetMissing`.
+    Raises `MailboxMissing`, `TargetMissing`; where it must be every one of them or none, `MessageMissing`.
     """
     locked = mailboxes.lock(tx, {source, target})
     if target.id not in locked:
@@ -221,6 +223,8 @@ def copy(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: Mailb
     if source.id not in locked:
         raise MailboxMissing
     rows = _joined(tx, COUNTED, source, uids)
+    if every and len(rows) < len(uids):
+        raise MessageMissing
     flags = _translated(tx, source, target, [row.flags for row in rows])
     start = locked[target.id]
     first, mod_seq = start.uid_next, ModSeq(start.highest_mod_seq + 1)
@@ -241,9 +245,11 @@ def copy(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: Mailb
 
 
 @long_by(lambda _source, uids, *_: len(uids))
-def move(tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: MailboxKey, now: Millis) -> Copied:
-    """Copy and expunge in one step (RFC 6851)."""
-    copied = copy(tx, source, uids, target, now)
+def move(
+    tx: Transaction, source: MailboxKey, uids: Sequence[Uid], target: MailboxKey, now: Millis, every: bool = False
+) -> Copied:
+    """Copy and expunge in one step (RFC 6851). Raises what `copy` does."""
+    copied = copy(tx, source, uids, target, now, every)
     expunge(tx, source, copied.sources, now)
     return copied
 

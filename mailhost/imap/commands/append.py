@@ -72,7 +72,8 @@ async def run(session: IMAPSession, request: Append) -> Status:
         raise
     placed = await _put(session, incoming, _new(request, target, blob, structure, received.crlf.end()), blob, other)
     stored.added(session, MailboxKey(target.account, target.id), [placed.uid])
-    return ok("APPEND completed", f"APPENDUID {placed.uid_validity} {placed.uid}")
+    code = f"APPENDUID {placed.uid_validity} {placed.uid}" if session.dialect.tells_uids else ""
+    return ok("APPEND completed", code)
 
 
 async def _receive(session: IMAPSession, data: MessageData, incoming: Incoming) -> "_Content":

@@ -7,7 +7,8 @@ from mailhost.conversation.login import LONGEST_RESPONSE, authenticate
 from mailhost.imap.commands.login import logged_in
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status
-from mailhost.imap.session import MASK, IMAPSession
+from mailhost.imap.secrets import MASK
+from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import NOT_AUTHENTICATED
 from mailhost.sasl.mechanism import SASLAborted, SASLProblem
 from mailhost.transport.channel import LineTooLong
@@ -35,6 +36,9 @@ def parse(reader: Reader) -> Authenticate:
 
 
 async def run(session: IMAPSession, request: Authenticate) -> Status:
+    if request.initial is not None and not session.dialect.initial_response:
+        raise SyntaxProblem("SASL-IR is not spoken here")
+
     async def challenge(prompt: bytes) -> bytes:
         await session.prompt(b"+ %b\r\n" % prompt)
         try:

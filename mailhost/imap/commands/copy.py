@@ -30,19 +30,21 @@ def parse(reader: Reader) -> Copy:
 
 
 async def run(session: IMAPSession, request: Copy) -> Status:
+    """All of them or none, where they have numbers; a UID that is gone is passed over (RFC 3501 sections 6.4.7, 6.4.8)."""
     target = await session.target(request.target)
     uids = await session.chosen(request.chosen)
     if not uids:
         return ok("COPY of nothing completed")
     key = MailboxKey(target.account, target.id)
-    copied = await session.written(messages.copy, session.selected.key, uids, key, now())
+    every = not session.by_uid
+    copied = await session.written(messages.copy, session.selected.key, uids, key, now(), every)
     stored.added(session, key, copied.targets)
-    return ok("COPY completed", copy_uid(copied))
+    return ok("COPY completed", copy_uid(session, copied))
 
 
-def copy_uid(copied: Copied) -> str:
+def copy_uid(session: IMAPSession, copied: Copied) -> str:
     """COPYUID (RFC 4315 section 3); nothing when nothing was copied."""
-    if not copied.targets:
+    if not copied.targets or not session.dialect.tells_uids:
         return ""
     return f"COPYUID {copied.uid_validity} {uid_set(copied.sources)} {uid_set(copied.targets)}"
 

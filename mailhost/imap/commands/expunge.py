@@ -1,6 +1,7 @@
 """EXPUNGE and CLOSE: take out what is marked as deleted (RFC 3501 sections 6.4.2, 6.4.3)."""
 
 from collections.abc import Sequence
+from itertools import compress
 
 from mailhost.conversation.command import Command
 from mailhost.ids import Uid, now
@@ -37,7 +38,8 @@ async def marked(session: IMAPSession) -> list[Uid]:
     """All that are, also those that another process has marked, of which the hint is still on its way."""
     index = session.selected.index
     await session.services.indexes.refresh(index)
-    return [Uid(uid) for uid, flags in zip(index.uids, index.flags, strict=True) if flags & DELETED]
+    with_mark = {flags for flags in set(index.flags) if flags & DELETED}
+    return list(map(Uid, compress(index.uids, map(with_mark.__contains__, index.flags)))) if with_mark else []
 
 
 async def take_out(session: IMAPSession, uids: Sequence[Uid]) -> str:

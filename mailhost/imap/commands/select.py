@@ -1,8 +1,10 @@
 """SELECT and EXAMINE: open a mailbox (RFC 3501 sections 6.3.1, 6.3.2)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mailhost.conversation.command import Command
+from mailhost.database.errors import CommitFailed
 from mailhost.ids import Uid
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import FlagNames, Status, exists, numbered, ok, untagged
@@ -10,7 +12,7 @@ from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN
 from mailhost.imap.view import View
 from mailhost.store import mailboxes
-from mailhost.store.values import Mailbox, MailboxKey, SystemFlag
+from mailhost.store.values import SEEN, Mailbox, MailboxKey
 
 
 def parse(reader: Reader) -> str:
@@ -46,9 +48,12 @@ async def _open(session: IMAPSession, name: str, *, read_only: bool) -> Status:
 
 
 async def _claim_recent(session: IMAPSession, found: Mailbox, key: MailboxKey) -> Uid:
+    """Where it cannot be written, the next session finds the same messages recent: no reason not to open the mailbox."""
     if found.recent_uid == found.uid_next:
         return found.recent_uid
-    return await session.services.database.write(mailboxes.claim_recent, key)
+    with suppress(CommitFailed):
+        return await session.services.database.write(mailboxes.claim_recent, key)
+    return found.recent_uid
 
 
 def _tell(session: IMAPSession, found: Mailbox) -> None:
@@ -73,9 +78,9 @@ def _permanent(names: FlagNames, read_only: bool) -> str:
 
 
 def _first_unseen(flags: Sequence[int]) -> bytes:
-    seen = int(SystemFlag.SEEN)
-    number = next((place for place, each in enumerate(flags, 1) if not each & seen), None)
-    return b"" if number is None else ok("The first that is unseen", f"UNSEEN {number}").line()
+    """Each combination of flags is looked at once, however many messages have it."""
+    places = [flags.index(each) for each in set(flags) if not each & SEEN]
+    return ok("The first that is unseen", f"UNSEEN {min(places) + 1}").line() if places else b""
 
 
 COMMANDS: tuple[Command[IMAPSession, Reader, Status], ...] = (

@@ -11,7 +11,7 @@ from mailhost.ids import Uid
 from mailhost.imap import stored
 from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.grammar import Reader
-from mailhost.imap.responses import Status, no, ok, uid_set
+from mailhost.imap.responses import EXPUNGEISSUED, Status, no, ok, uid_set
 from mailhost.imap.session import PAGE, IMAPSession
 from mailhost.imap.values import SELECTED, FlagList, MessageSet
 from mailhost.store import flags
@@ -19,7 +19,7 @@ from mailhost.store.flags import FlagChange, FlagsNow, masks
 from mailhost.store.values import FlagAction, Flags
 
 DONE = ok("STORE completed")
-SOME_GONE = no("Some of the messages were expunged meanwhile", "EXPUNGEISSUED")
+SOME_GONE = no("Some of the messages were expunged meanwhile", EXPUNGEISSUED)
 _ITEM = re.compile(rb"([+-]?FLAGS)(\.SILENT)?", re.IGNORECASE)
 
 Modifier: TypeAlias = Callable[[FlagChange], FlagChange]
@@ -118,10 +118,15 @@ async def _tell(session: IMAPSession, now: FlagsNow, flags_of: Sequence[Uid]) ->
 
 
 def _answer(session: IMAPSession, request: Store, uids: Sequence[Uid], now: FlagsNow) -> Status:
-    """MODIFIED names what was not changed, as the command counts: what failed, and what is gone (RFC 7162 section 3.1.3)."""
+    """MODIFIED names what was not changed, as the command counts: what failed, and what is gone (RFC 7162 section 3.1.3).
+
+    Without a modifier, a UID that is gone is passed over (RFC 3501 section 6.4.8).
+    """
     some_gone = len(now.messages) + len(now.failed) < len(uids)
-    if not request.modifiers or not (some_gone or now.failed):
-        return SOME_GONE if some_gone else DONE
+    if not request.modifiers:
+        return SOME_GONE if some_gone and not session.by_uid else DONE
+    if not some_gone and not now.failed:
+        return DONE
     done = {uid for uid, _ in now.messages}
     left = [uid for uid in uids if uid not in done]
     code = "MODIFIED " + uid_set(left if session.by_uid else session.selected.view.numbers(left))

@@ -23,7 +23,7 @@ from mailhost.imap.view import View
 from mailhost.store.flags import FlagChange
 from mailhost.store.values import Mailbox
 
-ENTRY_NAME = re.compile(rb"/flags/(?:\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|~]+)", re.IGNORECASE)
+ENTRY_NAME = re.compile(rb"/flags/(?:\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+)", re.IGNORECASE)
 ENTRY_TYPES = frozenset({b"PRIV", b"SHARED", b"ALL"})
 MODSEQ = IndexItem(b"MODSEQ (%d)", View.mod_seqs_of)
 

@@ -27,6 +27,10 @@ class Extension:
     """Others without which it is nothing: where one of them is switched off, so is it."""
     non_synchronizing: bool = False
     """Whether literals may come without being asked for."""
+    initial_response: bool = False
+    """Whether AUTHENTICATE may have a response with it."""
+    tells_uids: bool = False
+    """Whether APPENDUID and COPYUID are told."""
     enable: Callable[[IMAPSession], None] | None = None
     """What happens when a client enables it, once a session; None where ENABLE does not know it (RFC 5161). May raise `Refused`."""
     enabled_by: frozenset[bytes] = frozenset()

@@ -30,7 +30,7 @@ async def run(session: IMAPSession, _: None) -> Status:
     finally:
         session.channel.at_rest = False
         line.cancel()
-    if session.ended:
+    if not line.done():
         return ok("IDLE ended")
     if line.result().strip().upper() != DONE:
         raise SyntaxProblem("DONE was expected")

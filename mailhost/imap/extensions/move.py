@@ -22,11 +22,11 @@ async def run(session: IMAPSession, request: Copy) -> Status:
     uids = await session.chosen(request.chosen)
     if uids:
         key = MailboxKey(target.account, target.id)
-        copied = await session.written(messages.move, session.selected.key, uids, key, now())
+        copied = await session.written(messages.move, session.selected.key, uids, key, now(), not session.by_uid)
         stored.added(session, key, copied.targets)
         stored.expunged(session, copied.sources)
-        if copied.targets:
-            session.write(ok("Moved", copy_uid(copied)).line())
+        if code := copy_uid(session, copied):
+            session.write(ok("Moved", code).line())
     return ok("MOVE completed")
 
 

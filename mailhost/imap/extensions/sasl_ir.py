@@ -2,4 +2,4 @@
 
 from mailhost.imap.extensions.extension import Extension
 
-EXTENSION = Extension("SASL-IR", rfc=4959)
+EXTENSION = Extension("SASL-IR", rfc=4959, initial_response=True)

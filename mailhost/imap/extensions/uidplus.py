@@ -1,4 +1,4 @@
-"""UIDPLUS: UID EXPUNGE (RFC 4315). APPENDUID and COPYUID are told by the base commands."""
+"""UIDPLUS: UID EXPUNGE; APPEND, COPY and MOVE say which UIDs they gave (RFC 4315)."""
 
 from mailhost.conversation.command import Command
 from mailhost.imap.commands.expunge import READ_ONLY, take_out
@@ -25,4 +25,4 @@ async def run(session: IMAPSession, chosen: MessageSet) -> Status:
 
 
 COMMAND: Command[IMAPSession, Reader, Status] = Command("UID EXPUNGE", SELECTED, parse, run, rfc=4315)
-EXTENSION = Extension("UIDPLUS", rfc=4315, commands=(COMMAND,))
+EXTENSION = Extension("UIDPLUS", rfc=4315, commands=(COMMAND,), tells_uids=True)

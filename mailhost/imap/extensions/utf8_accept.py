@@ -21,4 +21,6 @@ def utf8_data(reader: Reader) -> MessageData:
     return MessageData(reader.last_literal(), closing=b")", utf8=True)
 
 
-EXTENSION = Extension("UTF8=ACCEPT", rfc=6855, enable=enable, append_data={b"UTF8": utf8_data})
+EXTENSION = Extension(
+    "UTF8=ACCEPT", rfc=6855, needs=frozenset({"ENABLE"}), enable=enable, append_data={b"UTF8": utf8_data}
+)
