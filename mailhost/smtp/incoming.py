@@ -1,5 +1,7 @@
 """One message between its first octet and its reply, whether it comes by DATA or by BDAT."""
 
+import asyncio
+
 from mailhost.delivery.accept import Accepted, AcceptRequest, accept
 from mailhost.delivery.arrival import Arrival, HeaderTooLarge
 from mailhost.delivery.header_filter import received, submitted
@@ -76,12 +78,21 @@ class Incoming:
         arrival, self._arrival = self._arrival, None  # the transaction's; the sweeper finds what it leaves
         request = AcceptRequest(self._acceptance(content), content, tuple(self._session.envelope.recipients))
         try:
-            accepted = await self._session.services.database.write(accept, request)
+            accepted = await self._committed(request)
         finally:
             await arrival.release()
         self._session.idle_commands = 0
         self._tell(accepted, request.acceptance.size)
         return replies.OK.saying(f"Accepted as {text_of(self.journey)}")
+
+    async def _committed(self, request: AcceptRequest) -> Accepted:
+        """Who is cut off in the middle of a commit would send the message again: it ends whole, and its client is told."""
+        commit = asyncio.ensure_future(self._session.services.database.write(accept, request))
+        try:
+            return await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            self._session.ended = True
+            return await commit
 
     async def discard(self) -> None:
         arrival, self._arrival = self._arrival, None
