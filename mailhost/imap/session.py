@@ -184,6 +184,7 @@ class IMAPSession(ReadingSession):
         for start in range(0, len(news.expunged), PAGE):
             self.write(b"".join([numbered(each, b"EXPUNGE") for each in news.expunged[start : start + PAGE]]))
             await self.channel.drain()
+            await asyncio.sleep(0)
         if news.exists is not None:
             self.write(exists(news.exists) + numbered(news.recent or 0, b"RECENT"))
         if news.flags:
