@@ -28,6 +28,7 @@ from mailhost.database.transaction import Transaction
 from mailhost.ids import MessageId, fresh, now
 from mailhost.message.structure import scan
 from mailhost.store import blobs, mailboxes, messages
+from mailhost.store.names import INBOX
 from mailhost.store.values import Flags, MailboxKey, NewMessage, PreparedBlob
 from mailhost.users import accounts
 from tests.service import Server, serving
@@ -116,7 +117,7 @@ async def fill(server: Server, count: int) -> None:
         blob = store.inline(content)
         local, domain = server.addresses[0].split("@")
         account = await database.read(accounts.find, local, domain)
-        inbox = await database.read(mailboxes.find, account.id, mailboxes.INBOX)
+        inbox = await database.read(mailboxes.find, account.id, INBOX)
         key = MailboxKey(account.id, inbox.id)
         new = NewMessage(key, MessageId(0), blob.id, scanned, b"", blob.size, now(), Flags(0))
         for start in range(0, count, PAGE):

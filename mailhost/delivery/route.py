@@ -9,6 +9,7 @@ from mailhost.ids import DeliveryId, MessageId, fresh
 from mailhost.message.address import Address
 from mailhost.store import mailboxes
 from mailhost.store.errors import MailboxMissing
+from mailhost.store.names import INBOX
 from mailhost.store.values import MailboxKey
 from mailhost.users import addresses
 from mailhost.users.values import Local, Target
@@ -85,6 +86,6 @@ def _place(tx: Transaction, target: Target) -> Place:
 
 def _inbox(tx: Transaction, target: Local) -> MailboxKey | None:
     try:
-        return MailboxKey(target.account, mailboxes.find(tx, target.account, mailboxes.INBOX).id)
+        return MailboxKey(target.account, mailboxes.find(tx, target.account, INBOX).id)
     except MailboxMissing:
         return None

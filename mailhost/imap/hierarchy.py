@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mailhost.store.mailboxes import SEPARATOR
+from mailhost.store.names import SEPARATOR
 from mailhost.store.values import Mailbox
 
 

@@ -5,7 +5,7 @@ All positions of the pattern are followed at once, as bits of one number: no pat
 
 import re
 
-from mailhost.store.mailboxes import INBOX, SEPARATOR
+from mailhost.store.names import INBOX, SEPARATOR
 
 _RUN = re.compile(r"[*%]+")
 

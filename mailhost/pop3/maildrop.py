@@ -13,6 +13,7 @@ from mailhost.ids import AccountId, Uid, UidValidity, now, text_of
 from mailhost.message.form import Form
 from mailhost.pop3.grammar import MessageNumber
 from mailhost.store import mailboxes, messages
+from mailhost.store.names import INBOX
 from mailhost.store.values import Located, Mailbox, MailboxKey
 
 SMALL = 1000
@@ -121,7 +122,7 @@ async def open_maildrop(database: Database, locks: Path, account: AccountId, tak
     """Lock, then look. Raises `MaildropInUse`, `MailboxMissing`."""
     lock = Lock(locks, account)
     try:
-        inbox = await database.read(mailboxes.find, account, mailboxes.INBOX)
+        inbox = await database.read(mailboxes.find, account, INBOX)
         read = messages.sizes if inbox.messages > SMALL else messages.sizes_small
         return Maildrop(inbox, await database.read(read, MailboxKey(account, inbox.id), takes), lock, takes)
     except BaseException:

@@ -12,7 +12,7 @@ from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN
 from mailhost.store import mailboxes
 from mailhost.store.errors import MailboxNameInvalid, TooManyMailboxes
-from mailhost.store.mailboxes import DEEPEST_NAME, SEPARATOR
+from mailhost.store.names import DEEPEST_NAME, SEPARATOR, valid
 from mailhost.store.values import Mailbox
 from mailhost.users import accounts
 
@@ -40,7 +40,7 @@ def fresh_ids(name: str) -> list[MailboxId]:
 
 def create(tx: Transaction, account: AccountId, ids: Sequence[MailboxId], name: str, at: Millis, most: int) -> Mailbox:
     """Raises `MailboxExists`, `MailboxNameInvalid`, `TooManyMailboxes`."""
-    name = mailboxes.valid(name)
+    name = valid(name)
     create_superiors(tx, account, ids, name, at, most, others=1)
     return _create(tx, account, ids[-1], name, at, most)
 

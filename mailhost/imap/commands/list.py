@@ -12,7 +12,7 @@ from mailhost.imap.turns import Turn
 from mailhost.imap.values import LOGGED_IN
 from mailhost.imap.wildcards import Matcher
 from mailhost.store import mailboxes
-from mailhost.store.mailboxes import SEPARATOR
+from mailhost.store.names import SEPARATOR, composed
 
 LONGEST_PATTERN = 1000
 TOO_LONG = no("The pattern is too long", LIMIT)
@@ -77,10 +77,10 @@ async def lsub(session: IMAPSession, request: Lookup) -> Status:
 
 async def matching(session: IMAPSession, reference: str, patterns: Sequence[str]) -> AsyncIterator[Name]:
     """Each name that matches one of the patterns."""
-    matchers = [Matcher(mailboxes.composed(reference + pattern)) for pattern in patterns]
+    matchers = [Matcher(composed(reference + pattern)) for pattern in patterns]
     turn = Turn()
     for each in await names(session):
-        spelt = mailboxes.composed(each.name)
+        spelt = composed(each.name)
         for matches in matchers:
             await turn.breathe()
             if matches(spelt):

@@ -13,7 +13,7 @@ from mailhost.imap.responses import Status, ok
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN
 from mailhost.store import mailboxes
-from mailhost.store.mailboxes import INBOX, SEPARATOR
+from mailhost.store.names import INBOX, SEPARATOR, canonical, valid
 from mailhost.users import accounts
 
 
@@ -36,7 +36,7 @@ def parse(reader: Reader) -> Rename:
 async def run(session: IMAPSession, request: Rename) -> Status:
     """INBOX stays, and gives its messages to the new mailbox."""
     new = request.new.removesuffix(SEPARATOR)
-    operation = empty_inbox if mailboxes.canonical(request.old) == INBOX else rename
+    operation = empty_inbox if canonical(request.old) == INBOX else rename
     most = session.services.limits.most_mailboxes
     await session.services.database.write(operation, session.account, request.old, new, fresh_ids(new), now(), most)
     return ok("RENAME completed")
@@ -48,7 +48,7 @@ def rename(
 ) -> None:
     """Raises `MailboxMissing`, `MailboxExists`, `MailboxProtected`, `MailboxNameInvalid`, `TooManyMailboxes`."""
     mailboxes.existing(tx, account, old)
-    create_superiors(tx, account, ids, mailboxes.valid(new), at, most)
+    create_superiors(tx, account, ids, valid(new), at, most)
     mailboxes.rename(tx, account, old, new)
 
 
@@ -57,7 +57,7 @@ def empty_inbox(
     tx: Transaction, account: AccountId, _: str, new: str, ids: Sequence[MailboxId], at: Millis, most: int
 ) -> None:
     """Raises `MailboxExists`, `MailboxNameInvalid`, `TooManyMailboxes`."""
-    create_superiors(tx, account, ids, mailboxes.valid(new), at, most, others=1)
+    create_superiors(tx, account, ids, valid(new), at, most, others=1)
     mailboxes.empty_into(tx, account, ids[-1], new, accounts.next_uid_validity(tx, account, at), at)
 
 

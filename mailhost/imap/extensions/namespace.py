@@ -6,7 +6,7 @@ from mailhost.imap.grammar import Reader, no_arguments
 from mailhost.imap.responses import Status, ok, untagged
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN
-from mailhost.store.mailboxes import SEPARATOR
+from mailhost.store.names import SEPARATOR
 
 
 async def run(session: IMAPSession, _: None) -> Status:

@@ -13,7 +13,7 @@ from mailhost.imap.hierarchy import Name
 from mailhost.imap.responses import Status
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import LOGGED_IN
-from mailhost.store.mailboxes import INBOX
+from mailhost.store.names import INBOX
 from mailhost.store.values import SpecialUse
 
 USES: Mapping[SpecialUse | None, tuple[str, ...]] = {
