@@ -4,8 +4,6 @@ Flags and UIDs come from the index, ENVELOPE and its like as finished bytes in p
 ones a page at a time and large ones piece by piece. Never more than about half a MiB of one response is in memory.
 """
 
-import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +15,7 @@ from mailhost.imap import stored
 from mailhost.imap.responses import DELETED, body_name
 from mailhost.imap.sections import asks_for_cached_fields, cut, extent
 from mailhost.imap.session import PAGE, IMAPSession
+from mailhost.imap.turns import Turn
 from mailhost.imap.values import BodyItem, FetchItem, IndexItem, Item, Text
 from mailhost.imap.view import View
 from mailhost.message.dates import imap_date_time
@@ -35,7 +34,6 @@ GROUP_OCTETS = 256 << 10
 """Messages whose octets are read together."""
 FLUSH_OCTETS = 64 << 10
 FIELDS = (Text.FIELDS, Text.FIELDS_NOT)
-TURN_SECONDS = 0.002
 MOST_HEADER_OCTETS = 512 << 10
 """Of a header in which fields are looked for."""
 
@@ -138,7 +136,7 @@ class _Fetching:
         self.selected = session.selected
         self.waiting: list[bytes] = []
         self.octets = 0
-        self.turn = time.perf_counter()
+        self.turn = Turn()
 
     async def run(self, uids: Sequence[Uid]) -> None:
         size = PAGE_OF_BODIES if self.plan.bodies else FIRST_PAGE if self.plan.stored else PAGE_OF_ARRAYS
@@ -208,7 +206,7 @@ class _Fetching:
             await self._write_body(located, body, content)
             blank = b" "
         self._add(b")\r\n")
-        if self.octets > FLUSH_OCTETS or time.perf_counter() - self.turn > TURN_SECONDS:
+        if self.octets > FLUSH_OCTETS or self.turn.is_over:
             await self._flush()
 
     def _has_items(self, located: Located) -> bool:
@@ -269,9 +267,7 @@ class _Fetching:
         await self.session.channel.drain()
         if self.session.channel.closed:  # nobody is there to hear the rest
             raise EndOfInput
-        if time.perf_counter() - self.turn > TURN_SECONDS:
-            await asyncio.sleep(0)
-            self.turn = time.perf_counter()
+        await self.turn.breathe()
 
 
 def _slice(located: Located, content: bytes, start: int, end: int) -> bytes:

@@ -91,7 +91,6 @@ class Selected:
     """The mailbox that is open."""
 
     key: MailboxKey
-    name: str
     index: MailboxIndex
     view: View
     flag_names: FlagNames
@@ -184,6 +183,7 @@ class IMAPSession(ReadingSession):
         for start in range(0, len(news.expunged), PAGE):
             self.write(b"".join([numbered(each, b"EXPUNGE") for each in news.expunged[start : start + PAGE]]))
             await self.channel.drain()
+            await asyncio.sleep(0)
         if news.exists is not None:
             self.write(exists(news.exists) + numbered(news.recent or 0, b"RECENT"))
         if news.flags:
@@ -259,9 +259,7 @@ class IMAPSession(ReadingSession):
         return self.selected.view.uids(messages)
 
     def select(self, found: Mailbox, index: MailboxIndex, view: View, names: FlagNames, *, read_only: bool) -> None:
-        self.current = Selected(
-            MailboxKey(found.account, found.id), found.name, index, view, names, read_only, found.uid_next
-        )
+        self.current = Selected(MailboxKey(found.account, found.id), index, view, names, read_only, found.uid_next)
 
     async def leave(self) -> None:
         """The mailbox is closed. What came while it was open was recent to this session, and will be to no other."""

@@ -14,7 +14,11 @@ class Turn:
     def __init__(self) -> None:
         self._begun = time.perf_counter()
 
+    @property
+    def is_over(self) -> bool:
+        return time.perf_counter() - self._begun > TURN_SECONDS
+
     async def breathe(self) -> None:
-        if time.perf_counter() - self._begun > TURN_SECONDS:
+        if self.is_over:
             await asyncio.sleep(0)
             self._begun = time.perf_counter()
