@@ -19,7 +19,7 @@ from mailhost.conversation.services import Limits, Services
 from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
-from mailhost.events.event import FAULT, LOOP_BLOCKED, Events
+from mailhost.events.event import ENDED, FAULT, LOOP_BLOCKED, SERVES, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.imap.factory import IMAP4Factory
 from mailhost.imap.session import IMAPSettings
@@ -66,8 +66,12 @@ async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Even
         for name, factory in factories(config, services, tls):
             ports[factory] = await listen(config.server.bind, config.listeners[name].port, factory)
         reactor.settle()
-        ready({"ports": {name: listener.port for name, listener in config.listeners.items()}})
-        return await watch(stop, events, background(config, services))
+        served = {name: listener.port for name, listener in config.listeners.items()}
+        events.publish(SERVES, data={"bind": config.server.bind, **served})
+        ready({"ports": served})
+        code = await watch(stop, events, background(config, services))
+    events.publish(ENDED)
+    return code
 
 
 def background(config: Config, services: Services) -> dict[str, Awaitable[None]]:

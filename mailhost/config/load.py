@@ -16,6 +16,12 @@ from mailhost.config.units import Bound, Duration, Octets
 OVERRIDE = "--set"
 """What a problem names as its source when the command line is at fault."""
 LARGEST_FILE = 1 << 20
+CURES: Mapping[Any, str] = {
+    bool: "write true or false",
+    int: "write a whole number",
+    str: 'write a text in quotes: "..."',
+    tuple: 'write a list of texts in quotes: ["...", "..."]',
+}
 _PLACE = re.compile(r"(?s)(?P<what>.*) - at `\$\.?(?P<key>.*)`")
 
 
@@ -148,9 +154,7 @@ def _cure(place: str, what: str) -> str:
     choices = getattr(hint, "__args__", ()) if what.startswith("Invalid enum") or "Literal" in str(hint) else ()
     if choices:
         return "write " + " or ".join(f'"{choice}"' for choice in choices)
-    return {bool: "write true or false", int: "write a whole number", str: 'write a text in quotes: "..."'}.get(
-        _plain(hint), what
-    )
+    return CURES.get(_plain(hint), what)
 
 
 def _plain(hint: Any) -> Any:

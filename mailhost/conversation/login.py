@@ -11,7 +11,7 @@ from mailhost.database.errors import Refused
 from mailhost.events.event import AUTH_FAIL, AUTH_OK
 from mailhost.sasl.mechanism import SASLAborted, SASLProblem
 from mailhost.sasl.mechanisms import MECHANISMS
-from mailhost.users.errors import LoginRefused
+from mailhost.users.errors import AccountDisabled, LoginRefused
 from mailhost.users.values import Login
 
 LONGEST_RESPONSE = 12288
@@ -25,6 +25,9 @@ KNOWN_ELSEWHERE = frozenset(
     | {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
 )
 """Mechanisms that a client may name because another server has them."""
+
+
+WITHOUT_TLS = "password without TLS: in the client choose SSL/TLS, or STARTTLS"
 
 
 class PlaintextForbidden(Refused):
@@ -45,18 +48,31 @@ def mechanisms(session: Session[Any, Any]) -> list[str]:
     return [each.name for each in MECHANISMS.values() if not each.plaintext or may_log_in(session)]
 
 
+def need_tls(session: Session[Any, Any]) -> None:
+    """The commonest mistake of all: the log names it with its cure. Raises `PlaintextForbidden`."""
+    if not may_log_in(session):
+        session.publish(AUTH_FAIL, cause=WITHOUT_TLS, data={"address": session.channel.peer.address})
+        raise PlaintextForbidden
+
+
 async def log_in(session: Session[Any, Any], user: str, password: str) -> Login:
     """Raises `PlaintextForbidden`, `LoginRefused` (after a delay), `AccountDisabled`, `LoginBusy`."""
-    if not may_log_in(session):
-        raise PlaintextForbidden
+    need_tls(session)
     try:
         login = await session.services.logins.check(user, password)
     except LoginRefused as refusal:
-        await _failed(session, user, WITHOUT_DOMAIN if "@" not in user else type(refusal).__name__)
+        await _failed(session, user, _cause(user, refusal))
         raise
     session.services.presence.enter(login.account, session.channel)
     session.publish(AUTH_OK, data={"user": login.address, "address": session.channel.peer.address})
     return login
+
+
+def _cause(user: str, refusal: LoginRefused) -> str:
+    """In words: the log is for the administrator, who may know what no client hears."""
+    if "@" not in user:
+        return WITHOUT_DOMAIN
+    return "the account is disabled" if isinstance(refusal, AccountDisabled) else "wrong user or password"
 
 
 async def _failed(session: Session[Any, Any], user: str, cause: str) -> None:
@@ -79,8 +95,8 @@ async def authenticate(
     if mechanism is None:
         session.publish(AUTH_FAIL, cause=_unknown(name))
         raise MechanismUnknown
-    if mechanism.plaintext and not may_log_in(session):
-        raise PlaintextForbidden
+    if mechanism.plaintext:
+        need_tls(session)
 
     async def ask(prompt: bytes) -> bytes:
         return decode(await challenge(base64.b64encode(prompt)))

@@ -16,6 +16,7 @@ CLIENT_MISTAKE = "client.mistake"
 """A client's settings that cannot work, recognised; the cause names the cure."""
 QUEUE_ADD, STORE_ADD, STORE_FLAG, STORE_EXPUNGE = "queue.add", "store.add", "store.flag", "store.expunge"
 REFUSED, FAULT = "refused", "fault"
+SERVES, ENDED = "server.serves", "server.ended"
 LOOP_BLOCKED = "loop.blocked"
 LINES = frozenset({LINE_IN, LINE_OUT, DATA_BLOCK})
 

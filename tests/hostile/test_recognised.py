@@ -149,3 +149,21 @@ def test_a_handshake_that_fails_is_named(victim: Server, listener: str, context:
             context().wrap_socket(sock, server_hostname="localhost")
     eventually(lambda: mistakes_told(victim, cause) > told)
     assert mistakes_told(victim, cause) == told + 1
+
+
+WITHOUT_TLS = {
+    "imap": b"a LOGIN bob@example.org secret\r\n",
+    "pop3": b"USER bob@example.org\r\n",
+    "submission": b"EHLO client.example.net\r\nAUTH PLAIN\r\n",
+}
+
+
+@pytest.mark.parametrize("listener", WITHOUT_TLS)
+def test_a_password_without_tls_is_named(victim: Server, listener: str) -> None:
+    def named() -> int:
+        return victim.log().count("cause='password without TLS: in the client choose SSL/TLS, or STARTTLS'")
+
+    before = named()
+    with Client(victim.connect(listener)).sock as sock:
+        sock.sendall(WITHOUT_TLS[listener])
+        eventually(lambda: named() > before)

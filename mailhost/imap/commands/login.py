@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailhost.conversation.command import Command
-from mailhost.conversation.login import PlaintextForbidden, log_in, may_log_in
+from mailhost.conversation.login import log_in, need_tls
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, ok
 from mailhost.imap.session import IMAPSession
@@ -34,8 +34,7 @@ def parse(reader: Reader) -> Login:
 
 
 async def run(session: IMAPSession, request: Login) -> Status:
-    if not may_log_in(session):
-        raise PlaintextForbidden
+    need_tls(session)
     return logged_in(session, await log_in(session, request.user, request.password))
 
 

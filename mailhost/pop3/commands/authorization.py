@@ -2,7 +2,7 @@
 
 from mailhost.conversation import login
 from mailhost.conversation.command import Command, SyntaxProblem
-from mailhost.conversation.login import LONGEST_RESPONSE, PlaintextForbidden, may_log_in
+from mailhost.conversation.login import LONGEST_RESPONSE, may_log_in
 from mailhost.message.form import Form
 from mailhost.pop3 import responses
 from mailhost.pop3.grammar import Reader
@@ -18,8 +18,7 @@ class PlaintextBehindSTLS(ChannelError):
 
 async def user(session: POP3Session, name: str) -> Answer:
     """In clear it is refused here, before the password is on its way."""
-    if not may_log_in(session):
-        raise PlaintextForbidden
+    login.need_tls(session)
     session.user = name
     return responses.USER_ACCEPTED
 

@@ -29,7 +29,7 @@ def parse(reader: Reader) -> Auth:
 
 async def run(session: SMTPSession, request: Auth) -> Reply:
     if not session.settings.submission:
-        return replies.NOT_IMPLEMENTED.saying("No authentication on this port; submission is on 465 and 587")
+        return replies.NOT_IMPLEMENTED.saying("No authentication on this port: it belongs to the submission ports")
     if session.login is not None:
         return replies.ALREADY_LOGGED_IN
 

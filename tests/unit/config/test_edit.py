@@ -37,12 +37,17 @@ def test_an_empty_last_table_is_filled() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.integers() | st.booleans() | st.text()), max_size=9
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from("xyz"),
+            st.integers() | st.booleans() | st.text() | st.lists(st.text()),
+        ),
+        max_size=9,
     )
 )
-def test_what_was_set_last_is_what_is_read(settings: list[tuple[str, str, int | str]]) -> None:
+def test_what_was_set_last_is_what_is_read(settings: list[tuple[str, str, int | str | list[str]]]) -> None:
     text = ""
-    expected: dict[str, dict[str, int | str]] = {}
+    expected: dict[str, dict[str, int | str | list[str]]] = {}
     for section, key, value in settings:
         text = set_value(text, section, key, value)
         expected.setdefault(section, {})[key] = value
@@ -50,5 +55,5 @@ def test_what_was_set_last_is_what_is_read(settings: list[tuple[str, str, int | 
 
 
 def test_what_no_setting_holds_is_refused() -> None:
-    with pytest.raises(TypeError, match="no setting holds a list"):
-        set_value("", "a", "b", [])
+    with pytest.raises(TypeError, match="no setting holds a dict"):
+        set_value("", "a", "b", {})

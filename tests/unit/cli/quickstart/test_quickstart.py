@@ -30,13 +30,16 @@ def test_the_first_plan_has_consecutive_ports_and_loopback(tmp_path: Path) -> No
 
 
 def test_overrides_are_written_and_stay_with_the_person_s_own_lines(tmp_path: Path) -> None:
-    settings.plan(tmp_path, 4000, ["login.allow_plaintext=true", "server.host=mx.example.net"]).write()
+    settings.plan(
+        tmp_path, 4000, ["login.allow_plaintext=true", "server.host=mx.example.net", 'imap.without=["IDLE", "MOVE"]']
+    ).write()
     file = tmp_path / "mailhost.toml"
     file.write_text(file.read_text() + '\n[log]\nlevel = "debug"  # mine\n')
     settings.plan(tmp_path, None, ["smtp.port=4100"]).write()
     config = load(file)
     assert config.login.allow_plaintext
     assert config.server.host == "mx.example.net"
+    assert config.imap.without == ("IDLE", "MOVE")
     assert ports_of(file) == [4100, *range(4001, 4007)]
     assert '[log]\nlevel = "debug"  # mine\n' in file.read_text()
 
