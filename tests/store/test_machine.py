@@ -181,7 +181,7 @@ class Store(RuleBasedStateMachine):
             self.refused(MailboxMissing, *request)
         elif INBOX in (old, new_name) or new_name.startswith(old + "/"):
             self.refused(MailboxProtected, *request)
-        elif old == new_name or set(moved.values()) & (set(self.boxes) - set(moved)):
+        elif old == new_name or {new_name, *moved.values()} & (set(self.boxes) - set(moved)):
             self.refused(MailboxExists, *request)
         else:
             self.write(*request)
