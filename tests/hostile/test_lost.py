@@ -98,6 +98,7 @@ def test_a_refused_message_leaves_nothing_either(victim: Server) -> None:
         client.send(b"b APPEND Missing {%d+}\r\n%b\r\n" % (len(content), content))
         assert client.line().startswith(b"b NO [TRYCREATE] ")
         client.send(b"c APPEND INBOX {3+}\r\nabc {3+}\r\nabc\r\n")
+        assert client.line().startswith(b"* BYE ")
         assert client.line().startswith(b"c BAD ")
     assert rows(victim) == before
     assert files(victim) == kept
