@@ -63,7 +63,7 @@ def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Ac
         .order_by(delivery.c.next_try)
         .limit(most)
     )
-    return [(delivery_of(row), acceptance_of(row)) for row in rows]
+    return [(_delivery(row), acceptance_of(row)) for row in rows]
 
 
 def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
@@ -71,7 +71,7 @@ def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
     row = tx.execute(
         select(delivery).where(delivery.c.id == id_, delivery.c.state == State.WAITING).with_for_update()
     ).one_or_none()
-    return None if row is None else delivery_of(row)
+    return None if row is None else _delivery(row)
 
 
 def finish(tx: Transaction, done: Delivery) -> None:
@@ -102,7 +102,7 @@ def defer(tx: Transaction, id_: DeliveryId, reason: str, next_try: Millis) -> No
 
 def of_journey(tx: Transaction, journey: int) -> list[Delivery]:
     rows = tx.execute(select(delivery).where(delivery.c.acceptance_id == journey).order_by(delivery.c.id))
-    return [delivery_of(row) for row in rows]
+    return [_delivery(row) for row in rows]
 
 
 def states(tx: Transaction) -> dict[State, int]:
@@ -168,7 +168,7 @@ def _delivery_row(d: Delivery) -> tuple[Any, ...]:
     )
 
 
-def delivery_of(row: Row[Any]) -> Delivery:
+def _delivery(row: Row[Any]) -> Delivery:
     c = delivery.c
     m = row._mapping  # noqa: SLF001 - the public way to a column that two tables have
     return Delivery(

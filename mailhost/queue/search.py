@@ -1,6 +1,6 @@
 """Where is my message? The ledger asked by words: an address, a part of one, or a journey."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.ids import JourneyId
-from mailhost.queue.entries import acceptance_of, delivery_of
+from mailhost.queue import entries
+from mailhost.queue.entries import acceptance_of
 from mailhost.queue.tables import acceptance, delivery
 from mailhost.queue.values import Acceptance, Delivery
 
@@ -20,13 +21,13 @@ def journeys(tx: Transaction, words: Sequence[str], most: int) -> list[tuple[Acc
     """The newest accepted messages that every word fits, each with its recipients; the oldest first."""
     rows = tx.execute(select(acceptance).where(*map(_fits, words)).order_by(acceptance.c.id.desc()).limit(most)).all()
     found = [acceptance_of(row) for row in reversed(rows)]
-    return [(each, list(_recipients(tx, each.journey))) for each in found]
+    return [(each, _recipients(tx, each.journey)) for each in found]
 
 
-def _recipients(tx: Transaction, journey: JourneyId) -> Iterator[Delivery]:
+def _recipients(tx: Transaction, journey: JourneyId) -> list[Delivery]:
     """What was expanded stands before those it went to."""
-    rows = tx.execute(select(delivery).where(delivery.c.acceptance_id == journey))
-    return iter(sorted(map(delivery_of, rows), key=lambda row: (row.parent or row.id, row.parent is not None, row.id)))
+    rows = entries.of_journey(tx, journey)
+    return sorted(rows, key=lambda row: (row.parent or row.id, row.parent is not None))
 
 
 def _fits(word: str) -> ColumnElement[bool]:

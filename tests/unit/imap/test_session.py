@@ -308,3 +308,18 @@ def test_a_slow_reader_of_news_is_told_what_its_silent_store_came_to(tmp_path: P
             assert told[-1] == b"* 2 FETCH (FLAGS (\\Seen \\Flagged \\Recent))"
 
     in_world(tmp_path, template, act)
+
+
+@pytest.mark.parametrize("charset", ["GB18030", "GBK", "GB2312"])
+def test_a_text_may_be_looked_for_in_the_octets_of_a_chinese_charset(
+    charset: str, tmp_path: Path, template: Path
+) -> None:
+    async def act(here: World) -> None:
+        await here.deliver("Content-Type: text/plain; charset=utf-8\r\n\r\n明天的发票\r\n".encode())
+        await here.deliver(b"Subject: other\r\n\r\nNothing\r\n")
+        wanted = "发票".encode(charset)
+        async with logged_in(here, selected="INBOX") as one:
+            asked = f"a SEARCH CHARSET {charset} BODY {{{len(wanted)}+}}\r\n".encode()
+            assert (await one.ask(asked + wanted + b"\r\n")).startswith(b"* SEARCH 1\r\na OK ")
+
+    in_world(tmp_path, template, act)
