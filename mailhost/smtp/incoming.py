@@ -9,6 +9,7 @@ from mailhost.events.event import DATA_BLOCK, FAULT, QUEUE_ADD, STORE_ADD
 from mailhost.ids import JourneyId, fresh, now, text_of
 from mailhost.message.newlines import has_bare_newline
 from mailhost.message.received import Hop, received_count, received_field
+from mailhost.message.summary import message_id_of, subject_of
 from mailhost.queue.values import Acceptance, State
 from mailhost.smtp import replies
 from mailhost.smtp.authors import Authors, foreign_author
@@ -166,6 +167,8 @@ class Incoming:
             smtputf8=envelope.smtputf8,
             envid=envelope.envid,
             ret=envelope.ret,
+            subject=subject_of(content.structure.header_cache),
+            message_id=message_id_of(content.structure.message_id),
         )
 
     def _received(self) -> bytes:
