@@ -83,7 +83,7 @@ class Incoming:
         finally:
             await arrival.release()
         self._session.idle_commands = 0
-        self._tell(accepted, request.acceptance.size)
+        self._tell(accepted, request.acceptance)
         return replies.OK.saying(f"Accepted as {text_of(self.journey)}")
 
     async def _committed(self, request: AcceptRequest) -> Accepted:
@@ -194,11 +194,9 @@ class Incoming:
         name = "UTF8SMTP" if session.envelope.smtputf8 else "ESMTP"
         return name + "S" * session.encrypted + "A" * (session.login is not None)
 
-    def _tell(self, accepted: Accepted, size: int) -> None:
+    def _tell(self, accepted: Accepted, acceptance: Acceptance) -> None:
         for row in accepted.deliveries:
             kind = STORE_ADD if row.state is State.STORED else QUEUE_ADD
-            self._session.publish(
-                kind,
-                journey=self.journey,
-                data={"recipient": row.recipient, "state": row.state.name.lower(), "uid": row.uid, "octets": size},
-            )
+            data = {"sender": acceptance.reverse_path, "recipient": row.recipient, "state": row.state.name.lower()}
+            data |= {} if row.uid is None else {"uid": row.uid}
+            self._session.publish(kind, journey=self.journey, data=data | {"octets": acceptance.size})
