@@ -197,6 +197,10 @@ class Incoming:
     def _tell(self, accepted: Accepted, acceptance: Acceptance) -> None:
         for row in accepted.deliveries:
             kind = STORE_ADD if row.state is State.STORED else QUEUE_ADD
-            data = {"sender": acceptance.reverse_path, "recipient": row.recipient, "state": row.state.name.lower()}
+            data: dict[str, object] = {
+                "sender": acceptance.reverse_path,
+                "recipient": row.recipient,
+                "state": row.state.name.lower(),
+            }
             data |= {} if row.uid is None else {"uid": row.uid}
             self._session.publish(kind, journey=self.journey, data=data | {"octets": acceptance.size})
