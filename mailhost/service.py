@@ -25,6 +25,9 @@ from mailhost.imap.factory import IMAP4Factory
 from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
+from mailhost.relay.attempt import Connector, RelaySettings
+from mailhost.relay.dns import Resolver
+from mailhost.relay.worker import Relay
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
@@ -83,15 +86,42 @@ def background(config: Config, services: Services) -> dict[str, Awaitable[None]]
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
+    relay = Relay(services.database, services.blobs, services.events, connector(config), f"node {config.server.node}")
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
     }
+    if config.relay.enabled:
+        tasks["relay"] = relay.run()
     if os.environ.get(WATCH_LOOP) == "1":
         tasks["loop watcher"] = reactor.watch_loop(partial(tell_blocked, services.events))
     return tasks
+
+
+def connector(config: Config) -> Connector:
+    relay = config.relay
+    resolver = Resolver([address_and_port(each, 53) for each in config.dns.servers], config.dns.timeout)
+    return Connector(
+        resolver,
+        RelaySettings(
+            config.server.host,
+            relay.port,
+            relay.connect_timeout,
+            connect_map={name: address_and_port(where, 25) for name, where in relay.connect_map.items()},
+            allow_private_targets=relay.allow_private_targets,
+            source=relay.source_address,
+        ),
+    )
+
+
+def address_and_port(written: str, port: int) -> tuple[str, int]:
+    """ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT."""
+    address, colon, number = written.rpartition(":")
+    if not colon or (":" in address.strip("[]") and not written.startswith("[")):
+        return written, port
+    return address.strip("[]"), int(number)
 
 
 def tell_blocked(events: Events, late: float, used: float) -> None:

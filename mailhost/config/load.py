@@ -21,6 +21,7 @@ CURES: Mapping[Any, str] = {
     int: "write a whole number",
     str: 'write a text in quotes: "..."',
     tuple: 'write a list of texts in quotes: ["...", "..."]',
+    dict: 'write a table of texts: {"..." = "..."}',
 }
 _PLACE = re.compile(r"(?s)(?P<what>.*) - at `\$\.?(?P<key>.*)`")
 

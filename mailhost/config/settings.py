@@ -242,6 +242,32 @@ class Limits(Section, frozen=True):
     """Mailboxes of one account, by CREATE and RENAME. Names that it is subscribed to may be twice as many: they stay when a mailbox is gone."""
 
 
+class DNS(Section, frozen=True):
+    """Where names are looked up."""
+
+    servers: tuple[str, ...] = ()
+    """Name servers, each "ADDRESS" or "ADDRESS:PORT" ("[ADDRESS]:PORT" for IPv6). None: those of the system (/etc/resolv.conf)."""
+    timeout: Wait = seconds(15)
+    """How long one question may take with all its tries; then the mail waits and is tried again."""
+
+
+class Relay(Section, frozen=True):
+    """Mail for other hosts."""
+
+    enabled: bool = True
+    """Whether to send it. Switched off, it is accepted from users and waits."""
+    port: Port = 25
+    """The TCP port of other hosts. They know no other than 25; labs do."""
+    connect_map: dict[str, str] = {}
+    """For labs and split networks: "HOST:PORT" as found by DNS, and "ADDRESS:PORT" to connect to in its place."""
+    allow_private_targets: bool = False
+    """Whether to connect to addresses that are not on the Internet. Whoever has a domain could else lead our mail into our own network."""
+    source_address: str = ""
+    """The address that connections come from, the one that has the reverse DNS name. Empty: the system chooses."""
+    connect_timeout: Wait = seconds(30)
+    """How long a host may take to answer a connection; then the next one is tried."""
+
+
 class Trace(Section, frozen=True):
     """What `mailhost trace` can tell beside the ledger: who fetched, flagged, moved or deleted a message, and what was refused."""
 
@@ -278,6 +304,8 @@ class Config(Section, frozen=True):
     login: Login = Login()
     store: Store = Store()
     limits: Limits = Limits()
+    dns: DNS = DNS()
+    relay: Relay = Relay()
     trace: Trace = Trace()
     log: Log = Log()
 

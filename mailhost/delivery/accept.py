@@ -50,6 +50,9 @@ class Accepted:
 class Queued:
     """Deliveries wait: announced to those who carry them on."""
 
+    destinations: frozenset[str]
+    """"" for mailboxes here."""
+
 
 @for_many
 def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted | Refused]:
@@ -72,8 +75,9 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     entries.insert_many(
         tx, [each.acceptance for each in requests], [row for each in accepted for row in each.deliveries]
     )
-    if any(row.state is State.WAITING for each in accepted for row in each.deliveries):
-        tx.announce(Queued())
+    waiting = frozenset(row.destination for each in accepted for row in each.deliveries if row.state is State.WAITING)
+    if waiting:
+        tx.announce(Queued(waiting))
     return list(accepted)
 
 

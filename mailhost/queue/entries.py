@@ -65,7 +65,7 @@ def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Ac
         .order_by(delivery.c.next_try)
         .limit(most)
     )
-    return [(_delivery(row), acceptance_of(row)) for row in rows]
+    return [(delivery_of(row), acceptance_of(row)) for row in rows]
 
 
 def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
@@ -73,7 +73,7 @@ def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
     row = tx.execute(
         select(delivery).where(delivery.c.id == id_, delivery.c.state == State.WAITING).with_for_update()
     ).one_or_none()
-    return None if row is None else _delivery(row)
+    return None if row is None else delivery_of(row)
 
 
 def finish(tx: Transaction, done: Delivery) -> None:
@@ -104,7 +104,7 @@ def defer(tx: Transaction, id_: DeliveryId, reason: str, next_try: Millis) -> No
 
 def of_journey(tx: Transaction, journey: int) -> list[Delivery]:
     rows = tx.execute(select(delivery).where(delivery.c.acceptance_id == journey).order_by(delivery.c.id))
-    return [_delivery(row) for row in rows]
+    return [delivery_of(row) for row in rows]
 
 
 def states(tx: Transaction) -> dict[State, int]:
@@ -172,7 +172,7 @@ def _delivery_row(d: Delivery) -> tuple[Any, ...]:
     )
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery_of(row: Row[Any]) -> Delivery:
     c = delivery.c
     m = row._mapping  # noqa: SLF001 - the public way to a column that two tables have
     return Delivery(
@@ -191,6 +191,9 @@ def _delivery(row: Row[Any]) -> Delivery:
         finished_at=m[c.finished_at],
         notify=m[c.notify],
         tries=m[c.tries],
+        status=m[c.status],
+        reply=m[c.last_reply],
+        host=m[c.host],
     )
 
 

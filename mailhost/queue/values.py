@@ -61,3 +61,9 @@ class Delivery:
     finished_at: Millis | None = None
     notify: str | None = None
     tries: int = 0
+    status: str | None = None
+    """Of the last try (RFC 3463)."""
+    reply: str | None = None
+    """What the other host said last."""
+    host: str | None = None
+    """The other host that was tried last."""

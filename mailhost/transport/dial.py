@@ -1,6 +1,7 @@
 """Connections that we make: Twisted's transport below a channel, as `connection` has it for those that come to us."""
 
 import asyncio
+import os
 from contextlib import suppress
 from datetime import timedelta
 
@@ -82,7 +83,7 @@ class Outgoing(Protocol):
         assert self.tls is not None
         self._handshake = asyncio.get_running_loop().create_future()
         self.transport.unregisterProducer()
-        self.transport.startTLS(self.tls)  # type: ignore[arg-type]  # Twisted still takes a context factory
+        self.transport.startTLS(self.tls)
         self.transport.registerProducer(self, True)
         return await self._handshake
 
@@ -119,15 +120,15 @@ class _One(Factory):
         return self._outgoing
 
 
-async def dial(address: str, port: int, *, within: timedelta, timeout: timedelta, source: str = "") -> Outgoing:
-    """Connect to an IP address `within` a time; `timeout` is the channel's. Raises `Unreachable`."""
+async def dial(address: str, port: int, *, within: timedelta, silence: timedelta, source: str = "") -> Outgoing:
+    """Connect to an IP address `within` a time; `silence` is the deadline of the channel's waits. Raises `Unreachable`."""
     from twisted.internet import reactor
 
-    outgoing = Outgoing(Peer(address, port, "relay"), timeout)
+    outgoing = Outgoing(Peer(address, port, "relay"), silence)
     endpoint = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
     bind = (source, 0) if source else None
     seconds = within.total_seconds()
-    making = endpoint(reactor, address, port, timeout=seconds, bindAddress=bind).connect(_One(outgoing))  # type: ignore[no-untyped-call]
+    making = endpoint(reactor, address, port, timeout=seconds, bindAddress=bind).connect(_One(outgoing))
     try:
         await making.asFuture(asyncio.get_running_loop())
     except ConnectError as problem:
@@ -161,11 +162,8 @@ def verified_tls(host: str) -> IOpenSSLClientConnectionCreator:
     return creator
 
 
-def _said(problem: BaseException) -> str:
-    cause = getattr(problem, "osError", None)
-    number = getattr(cause, "errno", None)
+def _said(problem: BaseException | None) -> str:
+    number = getattr(getattr(problem, "osError", None), "errno", None)
     if number is not None:
-        import os
-
         return os.strerror(number)
     return str(problem).strip().rstrip(".") or type(problem).__name__

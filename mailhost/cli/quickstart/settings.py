@@ -22,6 +22,9 @@ FIRST = """\
 [server]
 host = "mail.example.org"
 data = "."
+
+[relay]
+enabled = false    # a server to try sends nothing into the world; take this line away to let it
 """
 
 

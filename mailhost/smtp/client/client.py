@@ -107,11 +107,13 @@ class Client:
         else:
             sender, recipients, ready = await self._envelope(message)
         if ready is None or ready.code != 354:
-            if sender.is_good and not (ready is not None and ready.is_final):
+            if sender.is_good:
                 await self._reset()
             decided = ready if ready is not None and any(each.is_good for each in recipients) else None
             return Sent(sender, recipients, decided)
-        if not any(each.is_good for each in recipients):  # 354 all the same: an empty content ends it (RFC 2920 section 3.1)
+        if not any(
+            each.is_good for each in recipients
+        ):  # 354 all the same: an empty content ends it (RFC 2920 section 3.1)
             return Sent(sender, recipients, await self._end(b".\r\n"))
         return Sent(sender, recipients, await self._content(message))
 
@@ -206,5 +208,3 @@ class Client:
 
     def _begin(self, step: str, timeout: float) -> None:
         self._step, self.channel.timeout = step, timeout
-
-

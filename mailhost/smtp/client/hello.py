@@ -35,7 +35,7 @@ class Abilities:
 
 def abilities(answer: Heard) -> Abilities:
     """The first line greets, each further one is a keyword with its parameters."""
-    found = {}
+    found: dict[str, str] = {}
     for line in answer.lines[1:]:
         keyword, _, parameters = line.strip().partition(" ")
         if keyword.upper().startswith("AUTH="):  # as old servers write it

@@ -1,0 +1,86 @@
+"""From a client of one server to a mailbox of another: submission, queue, MX, port 25, POP3 and IMAP; and back."""
+
+import smtplib
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+import pytest
+
+from tests.dns import dns_server
+from tests.journeys.administrator import add, mailhost
+from tests.journeys.readers import Person, by_imap, by_pop3
+from tests.service import END_SECONDS, Server, free_base, serving
+
+pytestmark = pytest.mark.service
+
+ALICE, BOB = Person("alice@red.test", "secret-a"), Person("bob@blue.test", "secret-b")
+ZONE = {
+    "red.test MX": ["10 mx.red.test."],
+    "mx.red.test A": ["127.0.0.1"],
+    "blue.test MX": ["20 backup.blue.test.", "10 mx.blue.test."],
+    "mx.blue.test A": ["127.0.0.1"],
+    "backup.blue.test A": ["127.0.0.1"],
+}
+
+
+@contextmanager
+def two_offices(folder: Path) -> Iterator[tuple[Server, Server]]:
+    """red.test and blue.test; DNS leads from each to the other."""
+    with dns_server(ZONE) as (_, port), ExitStack() as stack:
+        ports = {"red": free_base(), "blue": free_base()}
+        places = ", ".join(f'"mx.{name}.test:25" = "127.0.0.1:{base}"' for name, base in ports.items())
+        servers = []
+        for name, base in ports.items():
+            settings = (
+                f"server.host=mx.{name}.test",
+                f'dns.servers=["127.0.0.1:{port}"]',
+                "relay.enabled=true",
+                "relay.allow_private_targets=true",
+                f"relay.connect_map={{{places}}}",
+            )
+            servers.append(stack.enter_context(serving(folder / name, *settings, base=base)))
+        red, blue = servers
+        add(red, ALICE)
+        add(blue, BOB)
+        yield red, blue
+
+
+def submit(server: Server, sender: Person, recipient: str, subject: str) -> str:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender.address, recipient, subject
+    message.set_content("Hello\n.\n..dots\n")
+    with smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=server.tls()) as client:
+        client.login(sender.address, sender.password)
+        client.mail(sender.address)
+        client.rcpt(recipient)
+        code, said = client.data(message.as_bytes(policy=SMTP))
+    assert code == 250
+    return said.split()[-1].decode()
+
+
+def until(server: Server, journey: str, wanted: str) -> str:
+    deadline = time.monotonic() + END_SECONDS
+    while wanted not in (said := mailhost(server, "trace", journey)):
+        assert time.monotonic() < deadline, said + server.log()[-3000:]
+    return said
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    with two_offices(tmp_path) as (red, blue):
+        journey = submit(red, ALICE, BOB.address, "there")
+        until(red, journey, "the other host took it")
+        (message,) = by_imap(blue, BOB)
+        assert message.endswith(b"\r\n\r\nHello\r\n.\r\n..dots\r\n")
+        assert by_pop3(blue, BOB) == [message]
+        assert message.lower().count(b"\r\nreceived:") + message.lower().startswith(b"received:") == 2
+        assert message.count(b"Delivered-To:") == message.count(b"Return-Path:") == 1
+        back = submit(blue, BOB, ALICE.address, "back")
+        until(blue, back, "the other host took it")
+        (answer,) = by_pop3(red, ALICE)
+        assert b"Subject: back" in answer
+        for server in (red, blue):
+            assert mailhost(server, "audit") == "no problem found\n"
