@@ -19,6 +19,8 @@ class Kind(enum.StrEnum):
     ACCOUNT = "account"
     """Disabled, or its password changed: its sessions end."""
     SETTINGS = "settings"
+    QUEUE = "queue"
+    """Deliveries wait that may be carried on now."""
     ANYTHING = "anything"
     """Hints were missed: look at everything."""
 

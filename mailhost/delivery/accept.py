@@ -14,6 +14,7 @@ from mailhost.message.downgrade import downgraded
 from mailhost.message.form import Form
 from mailhost.message.received import delivered_to_field, return_path_field
 from mailhost.queue import entries
+from mailhost.queue.changes import Queued
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.mailboxes import Locked
@@ -44,14 +45,6 @@ class Accepted:
     """What the ledger now says: where each copy went."""
 
     deliveries: tuple[Delivery, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """Deliveries wait: announced to those who carry them on."""
-
-    destinations: frozenset[str]
-    """"" for mailboxes here."""
 
 
 @for_many

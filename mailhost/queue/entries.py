@@ -61,7 +61,12 @@ def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Ac
     rows = tx.execute(
         select(delivery, acceptance)
         .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
-        .where(delivery.c.destination == "", delivery.c.state == State.WAITING, delivery.c.next_try <= now)
+        .where(
+            delivery.c.destination == "",
+            delivery.c.state == State.WAITING,
+            delivery.c.hold == 0,
+            delivery.c.next_try <= now,
+        )
         .order_by(delivery.c.next_try)
         .limit(most)
     )

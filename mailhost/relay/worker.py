@@ -14,10 +14,10 @@ from itertools import groupby
 
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
-from mailhost.delivery.accept import Queued
 from mailhost.events.event import FAULT, QUEUE_DEFER, QUEUE_DONE, QUEUE_TRY, Events
 from mailhost.ids import Millis, now
 from mailhost.queue import claims
+from mailhost.queue.changes import Queued
 from mailhost.queue.claims import Claim, Result
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.relay.attempt import Connection, Connector, Trouble, told
@@ -78,7 +78,14 @@ class Relay:
         self._again: set[str] = set()
         """Destinations for which more came while their lane ran."""
         self._connections = asyncio.Semaphore(lanes.most_in_all)
+        self._look = False
+        """Whether another process changed the queue: who waits for what must be read again."""
         database.subscribe(self._published)
+
+    def look(self) -> None:
+        """Somebody else queued, released or changed something: a hint, or a task that has nothing better to say."""
+        self._look = True
+        self._wake.set()
 
     async def run(self) -> None:
         """Until it is cancelled; what is under way then is broken off, and tried again by the next one."""
@@ -88,6 +95,8 @@ class Relay:
         try:
             while True:
                 self._wake.clear()
+                if self._look:
+                    await self._look_again()
                 moment = self._clock()
                 for destination in [name for name, at in self._due.items() if at <= moment]:
                     del self._due[destination]
@@ -98,6 +107,14 @@ class Relay:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _look_again(self) -> None:
+        self._look = False
+        for destination, at in (await self._database.read(claims.due)).items():
+            if destination in self._running:
+                self._again.add(destination)
+            else:
+                self._due[destination] = at
 
     async def _pause(self) -> None:
         wait = max(min(self._due.values()) - self._clock(), 0) / 1000 if self._due else None
