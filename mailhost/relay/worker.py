@@ -257,9 +257,16 @@ class Relay:
 
     async def _settle(self, job: Job, results: Sequence[Result]) -> None:
         await asyncio.gather(*(self._database.write(claims.settle, each) for each in results))
+        recipients = {each.id: each.recipient for each in job.deliveries}
         for each in results:
             kind = QUEUE_DEFER if each.state is State.WAITING else QUEUE_DONE
-            data = {"state": each.state.name.lower(), "status": each.status, "host": each.host, "reply": each.reply}
+            data = {
+                "recipient": recipients[each.delivery],
+                "state": each.state.name.lower(),
+                "status": each.status,
+                "host": each.host,
+                "reply": each.reply,
+            }
             self._events.publish(kind, journey=job.acceptance.journey, cause=each.reason, data=data)
 
     def _tell(self, kind: str, job: Job, some: Sequence[Delivery], **data: str) -> None:

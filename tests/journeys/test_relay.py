@@ -72,14 +72,15 @@ def until(server: Server, journey: str, wanted: str) -> str:
 def test_there_and_back(tmp_path: Path) -> None:
     with two_offices(tmp_path) as (red, blue):
         journey = submit(red, ALICE, BOB.address, "there")
-        until(red, journey, "the other host took it")
+        said = until(red, journey, "delivered to mx.blue.test")
+        assert "; it answered 250 2.0.0 Accepted as " in said
         (message,) = by_imap(blue, BOB)
         assert message.endswith(b"\r\n\r\nHello\r\n.\r\n..dots\r\n")
         assert by_pop3(blue, BOB) == [message]
         assert message.lower().count(b"\r\nreceived:") + message.lower().startswith(b"received:") == 2
         assert message.count(b"Delivered-To:") == message.count(b"Return-Path:") == 1
         back = submit(blue, BOB, ALICE.address, "back")
-        until(blue, back, "the other host took it")
+        until(blue, back, "delivered to mx.red.test")
         (answer,) = by_pop3(red, ALICE)
         assert b"Subject: back" in answer
         for server in (red, blue):
