@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.sweeper import Sweeper, SweepSettings
-from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener
+from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.hints import Kind
@@ -218,6 +218,7 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         most_transactions=listener.most_transactions,
         most_commands=listener.most_commands,
         most_hops=listener.most_hops,
+        longest_hold=int(listener.longest_hold.total_seconds()) if isinstance(listener, Submission) else 0,
         line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),
         message_timeout=listener.message_timeout.total_seconds(),

@@ -16,7 +16,7 @@ from mailhost.events.event import (
     STORE_FLAG,
 )
 from mailhost.ids import Millis, text_of
-from mailhost.queue.values import State
+from mailhost.queue.values import HELD, State
 from mailhost.trace.recorder import COPIED, MOVED
 from mailhost.trace.values import Entry
 
@@ -94,6 +94,8 @@ def _stored(copy: Copy) -> str:
 def _waiting(copy: Copy) -> str:
     row = copy.delivery
     looked = "" if row.next_try is None else f", next try {_moment(row.next_try)}"
+    if row.reason == HELD and not row.tries:
+        return f"held until {_moment(row.next_try or Millis(0))}: {HELD}"
     if row.destination and not row.tries:
         return f"waiting for relay to {row.destination}, not sent"
     if row.destination:

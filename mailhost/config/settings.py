@@ -141,6 +141,8 @@ class Submission(SMTP, frozen=True):
 
     port: Port = 587
     """The TCP port (RFC 6409 section 3.1)."""
+    longest_hold: Annotated[Duration, Least(seconds(0)), Most(days(1_000))] = days(30)
+    """For how long a client may have a message held back (FUTURERELEASE, RFC 4865). "0s" does not offer it."""
 
 
 class Submissions(Submission, frozen=True):

@@ -15,7 +15,7 @@ from mailhost.message.form import Form
 from mailhost.message.received import delivered_to_field, return_path_field
 from mailhost.queue import entries
 from mailhost.queue.changes import Queued
-from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.queue.values import HELD, Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.mailboxes import Locked
 from mailhost.store.values import Content, Flags, MailboxKey, NewMessage, NewSurrogate, Placed
@@ -53,6 +53,7 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     keys = [
         route.mailbox
         for each in requests
+        if each.acceptance.release_at is None
         for recipient in each.recipients
         for route in recipient.routes
         if route.mailbox
@@ -91,7 +92,9 @@ def address_of(kept: str) -> Address:
 
 
 def _messages(request: AcceptRequest, locked: dict[MailboxId, Locked]) -> list[NewMessage]:
-    """One copy a mailbox, however many recipients lead to it."""
+    """One copy a mailbox, however many recipients lead to it; none before its time."""
+    if request.acceptance.release_at is not None:
+        return []
     copies: dict[MailboxId, NewMessage] = {}
     for recipient in request.recipients:
         for route in recipient.routes:
@@ -197,6 +200,8 @@ def _row(
             notify=recipient.notify,
         )
     reason = "relay to other hosts" if route.domain else "its mailbox was not there"
+    if acceptance.release_at is not None:
+        reason = HELD
     return Delivery(
         route.delivery,
         acceptance.journey,
@@ -206,6 +211,6 @@ def _row(
         route.domain,
         State.WAITING,
         reason=reason,
-        next_try=acceptance.at,
+        next_try=acceptance.release_at or acceptance.at,
         notify=recipient.notify,
     )

@@ -57,9 +57,15 @@ class WaitingDeliveries:
             except CommitFailed as failure:
                 self._events.publish(FAULT, cause=f"waiting deliveries: {failure}")
             try:
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY.total_seconds())
+                await asyncio.wait_for(self._wake.wait(), await self._pause())
             except TimeoutError:
                 continue
+
+    async def _pause(self) -> float:
+        """Seconds until the next one is due; a row that somebody else has put in wakes us, or is found in a minute."""
+        due = await self._database.read(entries.next_due_here)
+        longest = LOOK_EVERY.total_seconds()
+        return longest if due is None else min(max(due - self._clock(), 0) / 1000, longest)
 
     async def deliver_due(self) -> int:
         """Try each row that is due, once; answers with how many were stored."""

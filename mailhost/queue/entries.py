@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, update
 
 from mailhost.database.hot import Hot
+from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import DeliveryId, Millis
 from mailhost.queue.tables import acceptance, delivery
@@ -71,6 +72,14 @@ def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Ac
         .limit(most)
     )
     return [(delivery_of(row), acceptance_of(row)) for row in rows]
+
+
+@one_statement
+def next_due_here(tx: Transaction) -> Millis | None:
+    """When the next local delivery that waits is to be tried."""
+    mine = delivery.c.destination == "", delivery.c.state == State.WAITING, delivery.c.hold == 0
+    found: Millis | None = tx.execute(select(func.min(delivery.c.next_try)).where(*mine)).scalar_one()
+    return found
 
 
 def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
@@ -150,7 +159,7 @@ def _acceptance_row(a: Acceptance) -> tuple[Any, ...]:
         int(a.smtputf8),
         a.envid,
         a.ret,
-        None,
+        a.release_at,
         a.subject,
         a.message_id,
     )
@@ -219,6 +228,7 @@ def acceptance_of(row: Row[Any]) -> Acceptance:
         bool(m[c.smtputf8]),
         m[c.envid],
         m[c.ret],
+        m[c.release_at],
         m[c.subject],
         m[c.message_id],
     )

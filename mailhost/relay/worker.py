@@ -130,7 +130,7 @@ class Relay:
     def _published(self, changes: Sequence[object]) -> None:
         for change in changes:
             if isinstance(change, Queued):
-                for destination in change.destinations:
+                for destination in change.destinations - {""}:
                     if destination in self._running:
                         self._again.add(destination)
                     else:
@@ -251,7 +251,8 @@ class Relay:
         self, job: Job, delivery: Delivery, status: str, reason: str, reply: str | None, host: str | None
     ) -> Result:
         at = self._clock()
-        next_try = self._schedule.next_try(job.acceptance.at, delivery.tries, at)
+        begun = job.acceptance.release_at or job.acceptance.at
+        next_try = self._schedule.next_try(begun, delivery.tries, at)
         state = State.EXPIRED if next_try is None else State.WAITING
         return Result(delivery.id, state, status, reason, reply, host, at, next_try)
 

@@ -1,5 +1,6 @@
 """From a client of one server to a mailbox of another: submission, queue, MX, port 25, POP3 and IMAP; and back."""
 
+import json
 import smtplib
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from tests.service import END_SECONDS, Server, free_base, serving
 
 pytestmark = pytest.mark.service
 
+SLOW = 2
+"""Seconds by which a busy machine may be late."""
 ALICE, BOB = Person("alice@red.test", "secret-a"), Person("bob@blue.test", "secret-b")
 ZONE = {
     "red.test MX": ["10 mx.red.test."],
@@ -85,3 +88,26 @@ def test_there_and_back(tmp_path: Path) -> None:
         assert b"Subject: back" in answer
         for server in (red, blue):
             assert mailhost(server, "audit") == "no problem found\n"
+
+
+def test_mail_for_later_goes_at_its_time(tmp_path: Path) -> None:
+    """To a mailbox here and to another host, within a second of the time that the client has asked for (RFC 4865)."""
+    with two_offices(tmp_path) as (red, blue):
+        add(red, carol := Person("carol@red.test", "secret-c"))
+        begun = time.time()
+        with smtplib.SMTP_SSL("localhost", red.ports["submissions"], context=red.tls()) as client:
+            client.login(ALICE.address, ALICE.password)
+            assert client.mail(ALICE.address, ["HOLDFOR=10"])[0] == 250
+            for recipient in (BOB.address, carol.address):
+                assert client.rcpt(recipient)[0] == 250
+            code, said = client.data(f"From: {ALICE.address}\r\n\r\nlater\r\n".encode())
+        assert code == 250
+        journey = said.split()[-1].decode()
+        assert mailhost(red, "trace", journey).count("held until ") == 2
+        assert by_pop3(red, carol) == by_pop3(blue, BOB) == []
+        until(red, journey, "delivered to mx.blue.test")
+        told = json.loads(mailhost(red, "trace", journey, "--json"))
+        late = [each["finished_at"] / 1000 - begun - 10 for each in told["recipients"]]
+        assert [each["state"] for each in told["recipients"]] == ["relayed", "stored"]
+        assert all(-0.1 < each < 1 + SLOW for each in late), late
+        assert len(by_pop3(red, carol)) == len(by_pop3(blue, BOB)) == 1
