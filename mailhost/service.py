@@ -87,6 +87,8 @@ def background(config: Config, services: Services) -> dict[str, Awaitable[None]]
     sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
     relay = Relay(services.database, services.blobs, services.events, connector(config), f"node {config.server.node}")
+    services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
+    services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),

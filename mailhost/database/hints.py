@@ -25,6 +25,10 @@ class Kind(enum.StrEnum):
     """Hints were missed: look at everything."""
 
 
+FOLLOWED = frozenset({Kind.MAILBOX, Kind.QUEUE})
+"""Of these this process has followed the change itself: indexes, and whoever carries what waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """What changed, and the version it has now."""
@@ -58,7 +62,7 @@ class Hints:
                 hint: Hint = make()
                 newest[hint.kind, hint.id] = hint
         for hint in newest.values():
-            if hint.kind is not Kind.MAILBOX:  # indexes have followed the change itself
+            if hint.kind not in FOLLOWED:
                 self.heard(hint)
         if newest:
             self.send([str(hint) for hint in newest.values()])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from mailhost.database.marks import for_many, long
+from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.ids import DeliveryId, Millis
@@ -77,10 +77,9 @@ def one_of_texts(destinations: Sequence[str]) -> ColumnElement[bool]:
     return delivery.c.destination.in_(destinations)
 
 
-@for_many
-def settle(tx: Transaction, requests: Sequence[Result]) -> list[None]:
+def settle(tx: Transaction, results: Sequence[Result]) -> None:
     """Each row has its final state, or its next try; the lease is given back."""
-    for each in requests:
+    for each in results:
         is_waiting = each.state is State.WAITING
         tx.execute(
             update(delivery)
@@ -98,7 +97,6 @@ def settle(tx: Transaction, requests: Sequence[Result]) -> list[None]:
                 leased_until=None,
             )
         )
-    return [None] * len(requests)
 
 
 def renew(tx: Transaction, claimant: str, until: Millis) -> None:
