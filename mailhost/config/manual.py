@@ -44,6 +44,11 @@ def to_toml(value: object) -> str:
     return '"' + "".join(_escaped(character) for character in str(value)) + '"'
 
 
+def shown(value: object) -> str:
+    """The same for people: the password of a database is masked."""
+    return to_toml(_masked(value))
+
+
 def _escaped(character: str) -> str:
     if character in '\\"':
         return "\\" + character
@@ -51,7 +56,7 @@ def _escaped(character: str) -> str:
 
 
 def _lines(section: Section) -> str:
-    return "".join(f"{key} = {to_toml(_masked(getattr(section, key)))}\n" for key in section.__struct_fields__)
+    return "".join(f"{key} = {shown(getattr(section, key))}\n" for key in section.__struct_fields__)
 
 
 def _masked(value: object) -> object:

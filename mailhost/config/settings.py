@@ -48,10 +48,14 @@ class Server(Section, frozen=True):
     """The folder of all that is kept: database, larger messages, keys. A relative path counts from this file's folder. Never on NFS."""
     bind: Annotated[str, Form(ADDRESS, "127.0.0.1")] = "127.0.0.1"
     """The address to listen on. Loopback until you decide otherwise; "0.0.0.0" is every IPv4 address, "::" every one."""
+    user: str = ""
+    """The user that a server started by root becomes once it has its ports and keys, such as "mailhost"; "root" stays root. Whoever
+    else starts it needs none."""
     node: Annotated[int, Least(0), Most(1023)] = 0
     """The number of this process among all that write into one database: identifiers contain it, so no two may share it."""
-    open_files: Count = 4096
-    """Refuse to start when the system allows fewer open files: each connection takes one, and a server without any stops to answer."""
+    open_files: Count = 16_384
+    """Refuse to start when the system allows fewer open files: each connection takes one, and a server without any stops to answer.
+    More than most_connections of all listeners together."""
     grace: Span = seconds(10)
     """At the end, how long conversations under way may take to finish. What is in a commit ends whole in any case."""
 

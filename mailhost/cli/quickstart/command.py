@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mailhost.cli.quickstart import certificates, sample, settings
+from mailhost.cli import authority
+from mailhost.cli.quickstart import sample, settings
 from mailhost.cli.quickstart.greeting import greeting
 from mailhost.cli.run import announce, serve
+from mailhost.config.load import load
 from mailhost.config.settings import Config
 
 
@@ -38,14 +41,27 @@ def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: bool
         planned.write()  # only now: settings that stop the start would stop every later one too
         show({"ports": served["ports"], **facts})
 
-    return serve(planned.config, source="scripts/run", wire=wire, ready=ready)
+    return serve(Source(planned), source="scripts/run", wire=wire, ready=ready)
+
+
+@dataclass(slots=True)
+class Source:
+    """The settings as they are planned; at SIGHUP, as the folder's file says by then."""
+
+    planned: settings.Settings
+    was_read: bool = False
+
+    def __call__(self) -> Config:
+        config = load(self.planned.path) if self.was_read else self.planned.config
+        self.was_read = True
+        return settings.of_this_user(config)
 
 
 def prepare(data: Path, planned: settings.Settings) -> dict[str, Any]:
     """Make the folder, its certificates and the password; all that does not need the database."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tls = certificates.Folder(data / "tls")
-    certificates.ensure(tls, names(planned.config.server.host))
+    tls = authority.Folder(data / "tls")
+    authority.ensure(tls, names(planned.config.server.host))
     secret = sample.password(data)
     return {
         "accounts": [{"address": address, "password": secret} for address in sample.ADDRESSES],
@@ -64,5 +80,5 @@ def names(host: str) -> list[str]:
 def _greet(config: Config, served: Mapping[str, Any]) -> None:
     ca = Path(served["ca"])
     accounts = {account["address"]: account["password"] for account in served["accounts"]}
-    text = greeting(served["ports"], accounts, ca, certificates.fingerprint(ca), config.server.bind)
+    text = greeting(served["ports"], accounts, ca, authority.fingerprint(ca), config.server.bind)
     click.echo(text, nl=False)

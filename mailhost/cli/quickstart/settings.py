@@ -1,16 +1,20 @@
 """The file of settings of a quickstart: made the first time; later calls set single values in it."""
 
 import os
-import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
-from mailhost.cli.exits import EX_TEMPFAIL, EX_USAGE, Failure
+import msgspec
+
+from mailhost.cli.exits import EX_USAGE, Failure
 from mailhost.config.edit import set_value
 from mailhost.config.load import OVERRIDE, convert, parse, read_text, split_override
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import LISTENERS, Config
+from mailhost.transport.ports import PortBusy, bind_all, close_all
+from mailhost.transport.user import ROOT, is_root
 
 DEFAULT_BASE = 2525
 """The ports below 1024 are root's."""
@@ -75,16 +79,16 @@ def _ports(base: int) -> Iterator[tuple[str, int]]:
     return zip(LISTENERS, range(base, base + len(LISTENERS)), strict=True)
 
 
+def of_this_user(config: Config) -> Config:
+    """Whoever tries the server out on loopback may be root, as in a container; then it stays root."""
+    if config.server.user or not is_root() or not ip_address(config.server.bind).is_loopback:
+        return config
+    return msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, user=ROOT))
+
+
 def check_ports(config: Config) -> None:
-    """Raises `Failure` that names the first port which somebody else holds."""
-    for name, listener in config.listeners.items():
-        family = socket.AF_INET6 if ":" in config.server.bind else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((config.server.bind, listener.port))
-            except OSError as error:
-                raise Failure(
-                    f"port {listener.port} ({name}) on {config.server.bind}: {error.strerror}; choose others with --ports BASE",
-                    EX_TEMPFAIL,
-                ) from None
+    """Raises `PortBusy` that names the first port which somebody else holds."""
+    try:
+        close_all(bind_all(config.server.bind, {name: listener.port for name, listener in config.listeners.items()}))
+    except PortBusy as busy:
+        raise type(busy)("", busy.key, f"{busy.cure}, such as scripts/run --ports BASE") from None

@@ -10,15 +10,16 @@ import pytest
 
 from mailhost import __version__
 from mailhost.cli import COMMANDS, main, program
+from mailhost.cli.authority import Folder, ensure
 from mailhost.cli.exits import EX_DATAERR, Failure, verdict
 from mailhost.cli.exits import PROBLEMS as PROBLEMS_BY_NAME
-from mailhost.cli.quickstart.certificates import Folder, ensure
-from mailhost.cli.run import check_certificate
 from mailhost.cli.user import LONGEST_PASSWORD, read_pairs, read_password
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
-from mailhost.transport.listening import PortBusy, PortForbidden
+from mailhost.transport.certificate import check as check_certificate
+from mailhost.administration.running import AlreadyRuns
+from mailhost.transport.ports import PortBusy, PortForbidden
 
 
 def ended(*arguments: str) -> int:
@@ -99,8 +100,9 @@ PROBLEMS: list[tuple[Exception, str, int]] = [
         "/x: Permission denied; run as the user that it belongs to, or choose another folder (server.data; scripts/run --data)",
         77,
     ),
-    (PortBusy("taken"), "taken", 75),
-    (PortForbidden("below 1024"), "below 1024", 77),
+    (PortBusy("a.toml", "smtp.port", "taken"), "a.toml: smtp.port: taken", 75),
+    (PortForbidden("a.toml", "smtp.port", "below 1024"), "a.toml: smtp.port: below 1024", 77),
+    (AlreadyRuns("a.toml", "server.data", "runs"), "a.toml: server.data: runs", 75),
     (OSError(errno.EIO, "Input/output error", "/x"), "/x: Input/output error", 74),
     (Failure("no", EX_DATAERR), "no", 65),
     (
@@ -150,14 +152,14 @@ def test_a_certificate_or_key_that_is_missing_is_named(tmp_path: Path, name: str
     tls = make_certificate(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(
-        ConfigProblem, match=rf"{name}: tls\.[a-z]+: cannot be read: No such file .*; put your own there"
+        ConfigProblem, match=rf"tls\.[a-z]+: .*/{name} cannot be read: No such file .*; put your own there"
     ):
         check_certificate(tls)
 
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
     one, other = make_certificate(tmp_path / "one"), make_certificate(tmp_path / "other")
-    with pytest.raises(ConfigProblem, match=r"tls\.key: does not go with the certificate"):
+    with pytest.raises(ConfigProblem, match=r"tls\.key: .*server\.key is not the key of this certificate"):
         check_certificate(TLS(certificate=one.certificate, key=other.key))
 
 

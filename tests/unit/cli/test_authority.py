@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from mailhost.cli.quickstart.certificates import Folder, ensure, fingerprint
+from mailhost.cli.authority import Folder, ensure, fingerprint
 from mailhost.config.problem import ConfigProblem
 
 NAMES = ["localhost", "mail.example.org", "127.0.0.1", "::1"]

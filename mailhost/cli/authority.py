@@ -6,6 +6,7 @@ end or lacks a name. Its key stays.
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -18,6 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mailhost.config.problem import ConfigProblem
+from mailhost.config.settings import Config
+from mailhost.transport import certificate
+from mailhost.transport.user import is_root
 
 CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=397)
@@ -61,9 +65,20 @@ def ensure(folder: Folder, names: Sequence[str], now: datetime | None = None) ->
         _sign(folder, names, now)
 
 
-def fingerprint(certificate: Path) -> str:
+def fingerprint(path: Path) -> str:
     """SHA-256 over the certificate, as clients show it."""
-    return _read_certificate(certificate).fingerprint(hashes.SHA256()).hex(":").upper()
+    return certificate.fingerprint(_read_certificate(path))
+
+
+def renew(config: Config, now: datetime | None = None) -> None:
+    """The server's certificate, where it is ours and due: at each start, and at SIGHUP. Else nothing is touched."""
+    folder = Folder(config.tls.certificate.parent)
+    if (config.tls.certificate, config.tls.key) != (folder.certificate, folder.key):
+        return
+    if all(path.exists() for path in (folder.ca, folder.ca_key, folder.certificate, folder.key)):
+        held = certificate.read(folder.certificate).names
+        with suppress(OSError):  # a folder that cannot be written: its end will be spoken of in time
+            ensure(folder, list(dict.fromkeys([*held, config.server.host])), now)
 
 
 def _make_ca(folder: Folder, now: datetime) -> None:
@@ -99,6 +114,8 @@ def _sign(folder: Folder, names: Sequence[str], now: datetime) -> None:
     )
     fresh = folder.certificate.with_suffix(".new")
     fresh.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    if is_root():  # it belongs to the one whose folder it is
+        os.chown(fresh, folder.path.stat().st_uid, folder.path.stat().st_gid)
     fresh.replace(folder.certificate)
 
 

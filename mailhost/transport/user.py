@@ -1,0 +1,61 @@
+"""Who the server is: root binds the ports and reads the keys, then it becomes another user for good."""
+
+import os
+import pwd
+
+from mailhost.config.problem import ConfigProblem
+
+KEY = "server.user"
+ROOT = "root"
+"""Said in `server.user`, it means: stay root."""
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def check_user(name: str) -> None:
+    """Whether the server may run as it was started, with this `server.user`. Raises `ConfigProblem`."""
+    if not name and is_root():
+        cure = f'the server does not run as root: set the user it is to become, such as user = "mailhost" ("{ROOT}" stays root)'
+        raise ConfigProblem("", KEY, cure)
+    if name and entry(name).pw_uid != os.geteuid() and not is_root():
+        raise ConfigProblem("", KEY, f"only root can become {name}: start the server as root, or as {name}")
+
+
+def entry(name: str) -> pwd.struct_passwd:
+    """The user of this name. Raises `ConfigProblem`."""
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise ConfigProblem(
+            "", KEY, f"there is no user {name} here; make one: adduser --system --group {name}"
+        ) from None
+
+
+def become(name: str) -> None:
+    """Give root up for good: groups first, then the group, then the user, while it may still be done. Raises `ConfigProblem`."""
+    check_user(name)
+    if not is_root() or name in ("", ROOT):
+        return
+    user = entry(name)
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    _check_gone()
+    os.environ |= {
+        "HOME": user.pw_dir,
+        "USER": user.pw_name,
+        "LOGNAME": user.pw_name,
+    }  # libraries look into the home folder
+
+
+def _check_gone() -> None:
+    """Rather no server than one that could be root again."""
+    if os.getuid() == 0:
+        return  # a second name of root's
+    try:
+        os.setuid(0)
+    except PermissionError:
+        return
+    raise RuntimeError("root was given up, and could be had again")
