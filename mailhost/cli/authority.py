@@ -75,9 +75,11 @@ def renew(config: Config, now: datetime | None = None) -> None:
     folder = Folder(config.tls.certificate.parent)
     if (config.tls.certificate, config.tls.key) != (folder.certificate, folder.key):
         return
-    if all(path.exists() for path in (folder.ca, folder.ca_key, folder.certificate, folder.key)):
-        held = certificate.read(folder.certificate).names
-        with suppress(OSError):  # a folder that cannot be written: its end will be spoken of in time
+    with suppress(
+        OSError, ValueError
+    ):  # what cannot be read, or written: `check` tells, or its end is spoken of in time
+        if all(path.exists() for path in (folder.ca, folder.ca_key, folder.certificate, folder.key)):
+            held = certificate.read(folder.certificate).names
             ensure(folder, list(dict.fromkeys([*held, config.server.host])), now)
 
 

@@ -28,9 +28,28 @@ def example() -> str:
     return PREAMBLE + "".join(_table(name, section) for name, section in sections(Config()))
 
 
-def dump(config: Config) -> str:
-    """The settings in force, as a file that gives them again; the password of a database is masked."""
-    return "\n".join(f"[{name}]\n{_lines(section)}" for name, section in sections(config))
+def dump(config: Config, default: Config | None = None) -> str:
+    """The settings in force, as a file that gives them again, those that differ from `default` marked; a database's password is masked."""
+    return "\n".join(
+        f"[{name}]\n{_lines(section, default and getattr(default, name))}" for name, section in sections(config)
+    )
+
+
+def values(config: Config, default: Config) -> Iterator[dict[str, Any]]:
+    """The same for programs: each setting with its value, its default, and whether they differ."""
+    for name, section in sections(config):
+        for key in section.__struct_fields__:
+            value, usual = (_builtin(_masked(getattr(each, key))) for each in (section, getattr(default, name)))
+            yield {"section": name, "key": key, "value": value, "default": usual, "differs": value != usual}
+
+
+def _builtin(value: object) -> object:
+    """Numbers and texts, as the file has them."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Octets | Duration | Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def to_toml(value: object) -> str:
@@ -55,8 +74,16 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
-def _lines(section: Section) -> str:
-    return "".join(f"{key} = {shown(getattr(section, key))}\n" for key in section.__struct_fields__)
+def _lines(section: Section, default: Section | None) -> str:
+    return "".join(
+        f"{key} = {shown(getattr(section, key))}{_mark(section, default, key)}\n" for key in section.__struct_fields__
+    )
+
+
+def _mark(section: Section, default: Section | None, key: str) -> str:
+    """A comment that a person's eye finds."""
+    usual = getattr(default, key, None)
+    return "" if default is None or getattr(section, key) == usual else f"  # default: {shown(usual)}"
 
 
 def _masked(value: object) -> object:

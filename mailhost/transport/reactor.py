@@ -17,6 +17,8 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.error import ConnectionLost
 from twisted.internet.main import installReactor
 
+from mailhost.config.problem import ConfigProblem
+
 SWITCH_INTERVAL = 0.0002
 """Seconds: so that the writer thread is not starved by a busy loop."""
 
@@ -119,7 +121,7 @@ def settle() -> None:
     gc.freeze()
 
 
-class TooFewOpenFiles(Exception):
+class TooFewOpenFiles(ConfigProblem):
     """The system allows fewer open files than the settings ask for."""
 
 
@@ -131,9 +133,8 @@ def need_open_files(wanted: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(wanted, USEFUL_FILES)), hard))
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if allowed < wanted:
-        raise TooFewOpenFiles(
-            f"server.open_files: {wanted} are asked for, the system allows {allowed}; raise it (ulimit -n, LimitNOFILE=) or ask for less"
-        )
+        cure = "raise its limit (ulimit -n, LimitNOFILE=), or set this and most_connections of the listeners lower"
+        raise TooFewOpenFiles("", "server.open_files", f"{wanted} are wanted, the system allows {allowed}; {cure}")
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -14,13 +14,24 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
+def own_name() -> str:
+    """Who runs this process; some have a number only."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
 def check_user(name: str) -> None:
     """Whether the server may run as it was started, with this `server.user`. Raises `ConfigProblem`."""
     if not name and is_root():
         cure = f'the server does not run as root: set the user it is to become, such as user = "mailhost" ("{ROOT}" stays root)'
         raise ConfigProblem("", KEY, cure)
     if name and entry(name).pw_uid != os.geteuid() and not is_root():
-        raise ConfigProblem("", KEY, f"only root can become {name}: start the server as root, or as {name}")
+        way = "as root" if name == ROOT else f"as root, or as {name}"
+        raise ConfigProblem(
+            "", KEY, f"{own_name()} cannot become {name}: start the server {way}, or leave this setting out"
+        )
 
 
 def entry(name: str) -> pwd.struct_passwd:

@@ -3,12 +3,14 @@
 import errno
 import importlib
 import io
+import json
 from pathlib import Path
 
 import click
 import pytest
 
 from mailhost import __version__
+from mailhost.administration.running import AlreadyRuns
 from mailhost.cli import COMMANDS, main, program
 from mailhost.cli.authority import Folder, ensure
 from mailhost.cli.exits import EX_DATAERR, Failure, verdict
@@ -18,7 +20,6 @@ from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
 from mailhost.transport.certificate import check as check_certificate
-from mailhost.administration.running import AlreadyRuns
 from mailhost.transport.ports import PortBusy, PortForbidden
 
 
@@ -78,15 +79,16 @@ def test_wrong_settings_are_78_and_one_line(
     assert capsys.readouterr().err == "mailhost: mailhost.toml: smtp.prt: unknown key; did you mean smtp.port?\n"
 
 
-def test_good_settings_are_said_to_be_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_are_shown_with_their_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mailhost.toml"
     file.write_text("[smtp]\nport = 26\n")
-    assert ended("config", "check", "--config", str(file)) == 0
-    assert capsys.readouterr().out == f"{file}: no problem found\n"
     assert ended("config", "show", "--config", str(file), "--set", "pop3.port=27") == 0
     said = capsys.readouterr().out
-    assert "[smtp]\nenabled = true\nport = 26\n" in said
-    assert "[pop3]\nenabled = true\nport = 27\n" in said
+    assert "[smtp]\nenabled = true\nport = 26  # default: 25\n" in said
+    assert "[pop3]\nenabled = true\nport = 27  # default: 110\n" in said
+    assert ended("config", "show", "--config", str(file), "--json") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["value"] for each in told if each["differs"]] == [26]
 
 
 PROBLEMS: list[tuple[Exception, str, int]] = [
