@@ -93,7 +93,7 @@ def _masked(value: object) -> object:
 def _table(name: str, section: Section) -> str:
     kind = type(section)
     return f"\n{_comment(inspect.getdoc(kind) or '')}[{name}]\n" + "".join(
-        f"\n{_comment(f'{_reason(kind, key)} [{_unit(hint)}]')}# {key} = {to_toml(getattr(section, key))}\n"
+        f"\n{_comment(f'{reason(kind, key)} [{unit(hint)}]')}# {key} = {to_toml(getattr(section, key))}\n"
         for key, hint in hints(kind).items()
     )
 
@@ -118,7 +118,7 @@ UNITS: Mapping[Any, str] = {
 }
 
 
-def _unit(hint: Any) -> str:
+def unit(hint: Any) -> str:
     plain = getattr(hint, "__origin__", hint)
     named = UNITS.get(plain) or " or ".join(to_toml(choice) for choice in hint.__args__)
     limits = [
@@ -127,7 +127,7 @@ def _unit(hint: Any) -> str:
     return ", ".join([named, *limits])
 
 
-def _reason(section: type[Section], key: str) -> str:
+def reason(section: type[Section], key: str) -> str:
     return next(texts[key] for kind in section.__mro__ if key in (texts := _reasons().get(kind.__name__, {})))
 
 
