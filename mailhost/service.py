@@ -32,6 +32,7 @@ from mailhost.reloading import Read, Reloading
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
+from mailhost.trace.recorder import Recorder, RecorderSettings
 from mailhost.transport import reactor, systemd
 from mailhost.transport.connection import ConversationFactory, Listening
 from mailhost.transport.limits import ConnectionLimit
@@ -70,6 +71,10 @@ async def serve(config: Config, events: Events, ready: Ready, signals: Signals, 
         sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
         reloading = Reloading(config, tls, events)
         listeners = dict(factories(config, services, tls))
+        recorder = Recorder(services.database, events, recorder_settings(config))
+        if config.trace.keep_events:
+            events.subscribe(recorder)
+            stack.push_async_callback(recorder.flush)
         ports: dict[ConversationFactory, IListeningPort] = {}
         stack.push_async_callback(end, ports, reloading, signals.at_once)
         for name, factory in listeners.items():
@@ -86,6 +91,7 @@ async def serve(config: Config, events: Events, ready: Ready, signals: Signals, 
         tasks = background(services, sweeper) | {
             "reload": reloading.run(signals.reload, read, changing),
             "certificate": reloading.watch_certificate(),
+            "trace": recorder.run(),
         }
         code = await watch(signals.stop, events, tasks)
         systemd.notify(systemd.STOPPING)
@@ -265,11 +271,16 @@ def limits(config: Config, listener: Listener) -> Limits:
     )
 
 
+def recorder_settings(config: Config) -> RecorderSettings:
+    return RecorderSettings(delay=config.trace.delay, most_a_minute=config.trace.most_a_minute)
+
+
 def sweep_settings(config: Config) -> SweepSettings:
     kept = config.store
     return SweepSettings(
         keep_expunged=kept.keep_expunged,
         keep_deliveries=kept.keep_deliveries,
+        keep_events=config.trace.keep_events,
         orphan_age=kept.orphan_age,
         every=kept.sweep_interval,
     )

@@ -18,9 +18,11 @@ from mailhost.events.event import (
     NEEDS_RESTART,
     RELOAD_REFUSED,
     SETTING_DOUBTFUL,
+    STORE_FETCH,
     STORE_FLAG,
     Event,
 )
+from mailhost.events.messages import Messages
 from mailhost.ids import ConnectionId, text_of
 
 LONGEST_SHOWN = 2000
@@ -47,6 +49,7 @@ LEVEL_OF: Mapping[str, str] = {
     CERTIFICATE_ENDS: "warning",
     NEEDS_RESTART: "warning",
     SETTING_DOUBTFUL: "warning",
+    STORE_FETCH: "debug",
     STORE_FLAG: "debug",
 }
 """How important a kind of event is; all others are "info"."""
@@ -72,6 +75,8 @@ def _plain(value: Any) -> Any:
     """What JSON has words for; and text without control characters, for a client's words may hold any."""
     if isinstance(value, enum.Enum):
         return value.name.lower()
+    if isinstance(value, Messages):
+        return _printable(str(value))
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: _plain(getattr(value, each.name)) for each in dataclass_fields(value)}
     if isinstance(value, Mapping):
