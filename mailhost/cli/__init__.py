@@ -1,4 +1,4 @@
-"""Where an administrator comes in: `mailhost run`, `user`, `domain`, `config`, `audit`, `trace`; one file per subcommand.
+"""Where an administrator comes in: `mailhost setup`, `run`, `user`, `domain`, `config`, `audit`, `trace`; one file per subcommand.
 
 Every way out is a code of sysexits.h with one line on standard error. Read `exits` for the codes, then the subcommand.
 """
@@ -15,6 +15,7 @@ from mailhost import __version__
 from mailhost.cli.exits import INTERRUPTED, report
 
 COMMANDS: Mapping[str, str] = {
+    "setup": "mailhost.cli.setup.command",
     "run": "mailhost.cli.run",
     "user": "mailhost.cli.user",
     "domain": "mailhost.cli.domain",

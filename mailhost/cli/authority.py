@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mailhost.cli.files import PUBLIC, write_new
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import Config
 from mailhost.transport import certificate
@@ -65,6 +66,12 @@ def ensure(folder: Folder, names: Sequence[str], now: datetime | None = None) ->
         _sign(folder, names, now)
 
 
+def names(host: str, domain: str) -> list[str]:
+    """By which names a client may reach the server; clients guess mail., imap., pop. and smtp. of the domain."""
+    guessed = [f"{service}.{domain}" for service in ("mail", "imap", "pop", "smtp")]
+    return list(dict.fromkeys(["localhost", host, *guessed, "127.0.0.1", "::1"]))
+
+
 def fingerprint(path: Path) -> str:
     """SHA-256 over the certificate, as clients show it."""
     return certificate.fingerprint(_read_certificate(path))
@@ -95,7 +102,7 @@ def _make_ca(folder: Folder, now: datetime) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write_new(folder.ca, signed.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_new(folder.ca, signed.public_bytes(serialization.Encoding.PEM), PUBLIC)
 
 
 def _sign(folder: Folder, names: Sequence[str], now: datetime) -> None:
@@ -162,7 +169,7 @@ def _key(path: Path) -> ec.EllipticCurvePrivateKey:
     """The key in a file, made if there is none. Raises `ConfigProblem`."""
     if not path.exists():
         fresh = ec.generate_private_key(ec.SECP256R1())
-        _write_new(path, fresh.private_bytes(*_PRIVATE), 0o600)
+        write_new(path, fresh.private_bytes(*_PRIVATE))
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except (ValueError, TypeError):
@@ -180,10 +187,3 @@ def _read_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except ValueError:
         raise ConfigProblem(str(path), "", "is no certificate in PEM") from None
-
-
-def _write_new(path: Path, octets: bytes, mode: int) -> None:
-    """Raises FileExistsError rather than to overwrite."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        os.fchmod(file.fileno(), mode)  # whatever the umask
-        file.write(octets)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from mailhost.administration.running import Running, running
@@ -76,19 +76,8 @@ def _ports(config: Config) -> Iterator[ConfigProblem]:
 def _as_user(name: str) -> Iterator[str]:
     """Root looks with the eyes of the user that the server will be, where there is such a user."""
     try:
-        entry = user.entry(name) if user.is_root() and name else None
+        is_other = user.is_root() and bool(name) and bool(user.entry(name))
     except ConfigProblem:
-        entry = None
-    if entry is None:
+        is_other = False
+    with user.seen_by(name) if is_other else nullcontext():
         yield name or user.own_name()
-        return
-    before = os.getgroups(), os.getegid()
-    os.setgroups(os.getgrouplist(entry.pw_name, entry.pw_gid))
-    os.setegid(entry.pw_gid)
-    os.seteuid(entry.pw_uid)
-    try:
-        yield entry.pw_name
-    finally:
-        os.seteuid(0)
-        os.setegid(before[1])
-        os.setgroups(before[0])

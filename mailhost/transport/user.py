@@ -2,6 +2,8 @@
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mailhost.config.problem import ConfigProblem
 
@@ -27,6 +29,8 @@ def check_user(name: str) -> None:
     if not name and is_root():
         cure = f'the server does not run as root: set the user it is to become, such as user = "mailhost" ("{ROOT}" stays root)'
         raise ConfigProblem("", KEY, cure)
+    if name and is_root():
+        _check_readable(name)
     if name and entry(name).pw_uid != os.geteuid() and not is_root():
         way = "as root" if name == ROOT else f"as root, or as {name}"
         raise ConfigProblem(
@@ -42,6 +46,30 @@ def entry(name: str) -> pwd.struct_passwd:
         raise ConfigProblem(
             "", KEY, f"there is no user {name} here; make one: adduser --system --group {name}"
         ) from None
+
+
+def _check_readable(name: str) -> None:
+    """A program that is not its user's to read would break off at the first part that it loads later."""
+    with seen_by(name):
+        for place in (os.__file__, __file__):
+            if not os.access(place, os.R_OK, effective_ids=True):
+                cure = "install Python and mailhost where every user may read them, such as /usr or /opt"
+                raise ConfigProblem("", KEY, f"{name} cannot read {place}: {cure}")
+
+
+@contextmanager
+def seen_by(name: str) -> Iterator[None]:
+    """Root looks with the eyes of another for a moment. Raises `ConfigProblem`."""
+    other, groups, group = entry(name), os.getgroups(), os.getegid()
+    os.setgroups(os.getgrouplist(other.pw_name, other.pw_gid))
+    os.setegid(other.pw_gid)
+    os.seteuid(other.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
 
 
 def become(name: str) -> None:

@@ -12,6 +12,7 @@ from mailhost.cli import authority
 from mailhost.cli.quickstart import sample, settings
 from mailhost.cli.quickstart.greeting import greeting
 from mailhost.cli.run import announce, serve
+from mailhost.cli.settings_file import Settings
 from mailhost.config.load import load
 from mailhost.config.settings import Config
 
@@ -48,7 +49,7 @@ def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: bool
 class Source:
     """The settings as they are planned; at SIGHUP, as the folder's file says by then."""
 
-    planned: settings.Settings
+    planned: Settings
     was_read: bool = False
 
     def __call__(self) -> Config:
@@ -57,11 +58,11 @@ class Source:
         return settings.of_this_user(config)
 
 
-def prepare(data: Path, planned: settings.Settings) -> dict[str, Any]:
+def prepare(data: Path, planned: Settings) -> dict[str, Any]:
     """Make the folder, its certificates and the password; all that does not need the database."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     tls = authority.Folder(data / "tls")
-    authority.ensure(tls, names(planned.config.server.host))
+    authority.ensure(tls, authority.names(planned.config.server.host, sample.DOMAIN))
     secret = sample.password(data)
     return {
         "accounts": [{"address": address, "password": secret} for address in sample.ADDRESSES],
@@ -69,12 +70,6 @@ def prepare(data: Path, planned: settings.Settings) -> dict[str, Any]:
         "pid": os.getpid(),
         "config": str(planned.path),
     }
-
-
-def names(host: str) -> list[str]:
-    """By which names a client may reach the server; clients guess mail., imap., pop. and smtp. of the domain."""
-    guessed = [f"{service}.{sample.DOMAIN}" for service in ("mail", "imap", "pop", "smtp")]
-    return list(dict.fromkeys(["localhost", host, *guessed, "127.0.0.1", "::1"]))
 
 
 def _greet(config: Config, served: Mapping[str, Any]) -> None:

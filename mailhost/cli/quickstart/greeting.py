@@ -20,7 +20,7 @@ def greeting(ports: Mapping[str, int], accounts: Mapping[str, str], ca: Path, fi
         "",
         "To type into Outlook, Foxmail or Thunderbird (trust the CA first; it is this folder's own)",
         f"  User name  {addresses[0]}   the full address; SPA off",
-        *_servers(ports),
+        *servers(ports),
         "",
         "Stop with Ctrl+C.",
     ]
@@ -30,10 +30,11 @@ def greeting(ports: Mapping[str, int], accounts: Mapping[str, str], ca: Path, fi
 SERVERS = (("Incoming", "IMAP", "imaps"), ("Incoming", "POP3", "pop3s"), ("Outgoing", "SMTP", "submissions"))
 
 
-def _servers(ports: Mapping[str, int]) -> list[str]:
+def servers(ports: Mapping[str, int], host: str = "localhost") -> list[str]:
+    """What a client asks: way, protocol, server, port, encryption."""
     note = {"submissions": "   the same user name and password"}
     return [
-        f"  {way}   {protocol}   server localhost   port {ports[name]}   SSL/TLS{note.get(name, '')}"
+        f"  {way}   {protocol}   server {host}   port {ports[name]}   SSL/TLS{note.get(name, '')}"
         for way, protocol, name in SERVERS
         if name in ports
     ]

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from mailhost.cli import main
+from mailhost.cli.authority import names
 from mailhost.cli.exits import EX_TEMPFAIL, Failure
 from mailhost.cli.quickstart import sample, settings
-from mailhost.cli.quickstart.command import names, prepare
+from mailhost.cli.quickstart.command import prepare
 from mailhost.cli.quickstart.greeting import greeting
 from mailhost.config.load import load
 from mailhost.config.problem import ConfigProblem
@@ -125,7 +126,7 @@ def test_two_folders_have_two_passwords(tmp_path: Path) -> None:
 
 
 def test_the_server_s_names_are_those_that_clients_guess() -> None:
-    assert names("mx.example.net") == [
+    assert names("mx.example.net", "example.org") == [
         "localhost",
         "mx.example.net",
         "mail.example.org",
