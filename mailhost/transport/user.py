@@ -29,7 +29,7 @@ def check_user(name: str) -> None:
     if not name and is_root():
         cure = f'the server does not run as root: set the user it is to become, such as user = "mailhost" ("{ROOT}" stays root)'
         raise ConfigProblem("", KEY, cure)
-    if name and is_root():
+    if name not in ("", ROOT) and is_root():
         _check_readable(name)
     if name and entry(name).pw_uid != os.geteuid() and not is_root():
         way = "as root" if name == ROOT else f"as root, or as {name}"
