@@ -4,10 +4,19 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from mailhost.config.doubts import doubts
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.reload import reload
 from mailhost.config.settings import Config
-from mailhost.events.event import CERTIFICATE_ENDS, FAULT, NEEDS_RESTART, RELOAD_REFUSED, RELOADED, Events
+from mailhost.events.event import (
+    CERTIFICATE_ENDS,
+    FAULT,
+    NEEDS_RESTART,
+    RELOAD_REFUSED,
+    RELOADED,
+    SETTING_DOUBTFUL,
+    Events,
+)
 from mailhost.transport import certificate, systemd
 from mailhost.transport.tls import ServerTLS
 
@@ -51,15 +60,21 @@ class Reloading:
         self._events.publish(
             RELOADED, data={"changed": "; ".join(map(str, found.taken)) or "nothing but the certificate's files"}
         )
-        await self._tell()
+        self.tell_doubts()
+        await self._tell_end()
+
+    def tell_doubts(self) -> None:
+        """Settings that do not go together."""
+        for doubt in doubts(self.config):
+            self._events.publish(SETTING_DOUBTFUL, cause=str(doubt))
 
     async def watch_certificate(self) -> None:
         """A word each day, while its end is near."""
         while True:
-            await self._tell()
+            await self._tell_end()
             await asyncio.sleep(DAY.total_seconds())
 
-    async def _tell(self) -> None:
+    async def _tell_end(self) -> None:
         path = self.config.tls.certificate
         try:
             found = await asyncio.get_running_loop().run_in_executor(None, certificate.read, path)

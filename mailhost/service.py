@@ -15,14 +15,13 @@ from twisted.internet.interfaces import IListeningPort
 from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
-from mailhost.config.doubts import doubts
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
-from mailhost.events.event import ENDED, FAULT, LOOP_BLOCKED, SERVES, SETTING_DOUBTFUL, Events
+from mailhost.events.event import ENDED, FAULT, LOOP_BLOCKED, SERVES, Events
 from mailhost.events.sinks import WireLog, configure_log, log
 from mailhost.imap.factory import IMAP4Factory
 from mailhost.imap.session import IMAPSettings
@@ -82,8 +81,7 @@ async def serve(config: Config, events: Events, ready: Ready, signals: Signals, 
         reactor.settle()
         served = {name: listener.port for name, listener in config.listeners.items()}
         held.serves(config.server.bind, served)
-        for doubt in doubts(config):
-            events.publish(SETTING_DOUBTFUL, cause=str(doubt))
+        reloading.tell_doubts()
         events.publish(SERVES, data={"bind": config.server.bind, **served})
         ready({"ports": served})
         systemd.notify(systemd.READY)

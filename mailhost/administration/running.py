@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailhost.config.problem import ConfigProblem
+from mailhost.transport.user import own_name
 
 RUN = "run"
 LONGEST = 4096
@@ -68,10 +69,16 @@ def check_alone(data: Path, node: int) -> None:
 
 
 def hold(data: Path, node: int) -> Held:
-    """Raises `AlreadyRuns`."""
+    """Raises `AlreadyRuns`, `ConfigProblem`."""
     path = _path(data, node)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError as refused:
+        cure = f"run `mailhost setup`, or let it belong to {own_name()}: chown -R {own_name()} {data}"
+        raise ConfigProblem(
+            "", "server.data", f"{refused.filename} cannot be written by {own_name()}; {cure}"
+        ) from None
     if not any(_lock(file) for _ in range(TRIES)):
         found = _read(file)
         os.close(file)

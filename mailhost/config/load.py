@@ -39,7 +39,9 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             octets = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise ConfigProblem(str(path), "", "no such file; name yours with --config PATH") from None
+        raise ConfigProblem(
+            str(path), "", "no such file; name yours with --config PATH, or make one: mailhost setup"
+        ) from None
     except OSError as error:
         raise ConfigProblem(str(path), "", f"cannot be read: {error.strerror}") from None
     if len(octets) > LARGEST_FILE:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS
+from mailhost.transport.user import own_name
 
 SOON = timedelta(days=14)
 """How long before its end a certificate is spoken of."""
@@ -46,7 +47,12 @@ def check(tls: TLS) -> None:
         try:
             path.open("rb").close()
         except OSError as error:
-            cure = f"{path} cannot be read: {error.strerror}; put your own there, or set where it is"
+            cure = (
+                f"let {own_name()} read it"
+                if isinstance(error, PermissionError)
+                else "put your own there, or set where it is"
+            )
+            cure = f"{path} cannot be read: {error.strerror}; {cure}"
             raise ConfigProblem("", key, cure) from None
     try:
         read(tls.certificate)

@@ -76,12 +76,14 @@ def test_what_can_be_taken_over_is_and_what_waits_for_the_next_start_is_named(tm
             write(server, "server.host", "mx.example.net")
             write(server, "smtp.message_octets", "1MiB")
             write(server, "log.level", "debug")
+            write(server, "login.allow_plaintext", value=True)
+            write(server, "server.open_files", 13_000)
             write(server, "imap.port", 1)
             write(server, "database.lock_timeout", "7s")
             said = reload(server, "server.reloaded")
             old.sendall(b"EHLO x\r\n")
             assert b"SIZE 52428800" in old.recv(4096)
-        assert said.count("server.needs_restart") == 2
+        assert said.count("server.needs_restart") == 3
         assert "imap.port: " in said
         assert 'database.lock_timeout: "5s" -> "7s", at the next start' in said
         assert 'smtp.message_octets: "50MiB" -> "1MiB"' in said
@@ -91,6 +93,11 @@ def test_what_can_be_taken_over_is_and_what_waits_for_the_next_start_is_named(tm
             while b"SIZE" not in (heard := fresh.recv(4096)):
                 assert heard
             assert b"SIZE 1048576" in heard
+        with server.connect("imap") as fresh:
+            fresh.sendall(f"a LOGIN {server.addresses[0]} {server.password}\r\n".encode())
+            while b"a " not in (heard := fresh.recv(4096)):
+                assert heard
+            assert b"a OK" in heard
 
 
 def test_a_limit_of_connections_counts_at_once(tmp_path: Path) -> None:

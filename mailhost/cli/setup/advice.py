@@ -13,6 +13,7 @@ from mailhost.transport import certificate
 def advice(wishes: Wishes, planned: Settings, made: str | None) -> Iterator[str]:
     """Lines. `made` is the password, if nobody chose one: it is said here and nowhere else."""
     config, domain = planned.config, wishes.address.domain
+    ports = {name: listener.port for name, listener in config.listeners.items()}
     yield f"mailhost is set up for {domain}."
     yield f"  Settings   {planned.path.absolute()}"
     yield f"  Data       {config.server.data}"
@@ -28,8 +29,9 @@ def advice(wishes: Wishes, planned: Settings, made: str | None) -> Iterator[str]
     yield ""
     yield "To type into Outlook, Foxmail or Thunderbird"
     yield f"  User name  {wishes.address}   the full address; SPA off"
-    yield from servers({name: listener.port for name, listener in config.listeners.items()}, config.server.host)
+    yield from servers(ports, config.server.host)
     yield from _trust(wishes, planned)
+    yield f"  Ports      {'   '.join(f'{name} {port}' for name, port in ports.items())}"
     yield ""
     yield "DNS records that are wanted"
     yield from records(domain, config.server.host, config.server.bind)

@@ -163,5 +163,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, octets: bytes, cure: 
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigProblem, match=r"no\.toml: no such file; name yours with --config PATH"):
+    with pytest.raises(
+        ConfigProblem, match=r"no\.toml: no such file; name yours with --config PATH, or make one: mailhost setup"
+    ):
         load(tmp_path / "no.toml")

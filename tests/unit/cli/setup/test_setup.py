@@ -70,6 +70,7 @@ def test_all_is_made_for_its_owner_alone_and_what_follows_is_said(
         "example.org.   MX   10 mail.example.org.",
         "mail.example.org.   A   (the public address of this server)",
         "loopback only",
+        "smtp 25   submission 587   submissions 465",
     ):
         assert wanted in said
     assert accounts(tmp_path, capsys).split()[0] == ADDRESS
