@@ -156,7 +156,8 @@ def _translated(error: msgspec.ValidationError, source: str) -> ConfigProblem:
     found = _PLACE.fullmatch(str(error))
     if found is None:
         return ConfigProblem(source, "", str(error))
-    return ConfigProblem(source, found["key"], _cure(found["key"], found["what"]))
+    key = found["key"].partition("[")[0]  # of a list, which of its values it was does not matter
+    return ConfigProblem(source, key, _cure(key, found["what"]))
 
 
 def _cure(place: str, what: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mailhost.cli import authority, office
-from mailhost.cli.exits import EX_CANTCREAT, EX_NOPERM, EX_SOFTWARE, EX_USAGE, Failure
+from mailhost.cli.exits import EX_CANTCREAT, EX_DATAERR, EX_NOPERM, EX_SOFTWARE, EX_USAGE, Failure
 from mailhost.cli.extensions import check_extensions
 from mailhost.cli.files import make_password, write_new
 from mailhost.cli.options import CONFIG
@@ -16,7 +16,7 @@ from mailhost.cli.settings_file import Settings
 from mailhost.cli.setup.advice import advice
 from mailhost.cli.setup.password import chosen
 from mailhost.cli.setup.plan import DATA, Wishes, plan
-from mailhost.message.address import parse_address
+from mailhost.message.address import Address, AddressProblem, parse_address
 from mailhost.transport import certificate as certificates
 from mailhost.transport import user as users
 
@@ -51,7 +51,7 @@ def command(
     It writes the settings, the data folder with certificate and key, the domain of ADDRESS and its account, which is the postmaster.
     Nothing is overwritten. Called again with the same words, it finishes what was broken off.
     """
-    parsed = parse_address(address.encode(errors="surrogateescape"))
+    parsed = administrator(address)
     wishes = Wishes(parsed, config_path, data, host, bind, user, certificate, key, overrides)
     planned = plan(wishes)
     check(wishes, planned)
@@ -65,6 +65,14 @@ def command(
         )
     asyncio.run(add_administrator(planned, str(parsed), parsed.domain, password or made or ""))
     click.echo("".join(line + "\n" for line in advice(wishes, planned, made)), nl=False)
+
+
+def administrator(written: str) -> Address:
+    """Raises `Failure`."""
+    try:
+        return parse_address(written.encode(errors="surrogateescape"))
+    except AddressProblem as problem:
+        raise Failure(f"{written!a}: {problem}; write it like you@example.org", EX_DATAERR) from None
 
 
 def check(wishes: Wishes, planned: Settings) -> None:
@@ -87,7 +95,7 @@ def check_place(planned: Settings) -> None:
     """What is there is ours if the file of settings says the very same; else it is somebody's. Raises `Failure`."""
     path, data = planned.path, planned.config.server.data
     if path.exists():
-        if path.read_text(encoding="utf-8") != planned.text:
+        if path.read_bytes() != planned.text.encode():
             raise _is_there(path, "move it away, or name another with --config")
     elif data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise _is_there(data, "name another folder with --data")

@@ -49,6 +49,7 @@ PROBLEMS = {
     "colour = 3": "colour: stands outside of every section",
     "[qqq]": f"qqq: unknown section; there are {', '.join(name for name, _ in sections(Config()))}",
     '[log]\nlevel = "loud"': 'log.level: write "debug" or "info" or "warning" or "error"',
+    "[smtp]\nwithout = [1]": 'smtp.without: write a list of texts in quotes: ["...", "..."]',
     '[smtp]\nwithout = "SIZE"': 'smtp.without: write a list of texts in quotes: ["...", "..."]',
     "[smtp]\nmost_recipients = 1.5": "smtp.most_recipients: write a whole number",
     '[smtp]\nmessage_octets = "9999999TiB"': "smtp.message_octets: 9999999TiB is too large; write a smaller value",
@@ -69,7 +70,8 @@ def test_a_problem_is_one_line_with_file_key_and_cure(text: str, line: str) -> N
 
 @given(
     st.sampled_from([f"{name}.{key}" for name, table in sections(Config()) for key in table.__struct_fields__]),
-    st.text(),
+    st.text()
+    | st.sampled_from(["[1]", "[[]]", '["a", 1]', "{a = 1}", "1979-05-27", "nan", "-1", "true", '""', "1e400"]),
 )
 def test_whatever_is_set_is_taken_or_refused_by_name(name: str, value: str) -> None:
     try:

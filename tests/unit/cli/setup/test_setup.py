@@ -198,7 +198,9 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path, capsys: pytest.Captu
     with pytest.raises(SystemExit) as caught:
         main(["setup", "example.org", "--config", str(tmp_path / "m"), "--data", str(tmp_path / "d"), *USER])
     assert caught.value.code == 65
-    assert "mailhost: " in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "mailhost: 'example.org': an address needs a domain; write it like you@example.org\n"
+    )
     assert not list(tmp_path.iterdir())
 
 
