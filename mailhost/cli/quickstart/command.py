@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mailhost.administration.running import check_alone
 from mailhost.cli import authority
 from mailhost.cli.quickstart import sample, settings
 from mailhost.cli.quickstart.greeting import greeting
@@ -33,6 +34,7 @@ def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: bool
     """Start a server to try, with sample accounts and a private CA, on loopback."""
     data = data.absolute()
     planned = settings.plan(data, base, overrides)
+    check_alone(planned.config.server.data, planned.config.server.node)
     settings.check_ports(planned.config)
     facts = prepare(data, planned)
     sample.add_accounts(planned.config, facts["accounts"][0]["password"])
