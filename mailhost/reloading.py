@@ -57,9 +57,7 @@ class Reloading:
         take(found.config)
         for change in found.at_restart:
             self._events.publish(NEEDS_RESTART, cause=f"{change}, at the next start")
-        self._events.publish(
-            RELOADED, data={"changed": "; ".join(map(str, found.taken)) or "nothing but the certificate's files"}
-        )
+        self._events.publish(RELOADED, data={"changed": "; ".join(map(str, found.taken)) or "no setting"})
         self.tell_doubts()
         await self._tell_end()
 

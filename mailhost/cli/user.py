@@ -74,13 +74,13 @@ async def _add(config: Config, pairs: Iterable[office.Pair]) -> int:
 
 def read_password(source: BinaryIO) -> str:
     """The first line. Raises `Failure`."""
-    return checked_password(source.readline(LONGEST_LINE), "the password")
+    return _checked_password(source.readline(LONGEST_LINE), "the password")
 
 
 def ask_password() -> str:
     """A person at a terminal is asked, and what he types is not shown. Raises `Failure`."""
     typed = click.prompt("Password", hide_input=True, err=True, default="", show_default=False)
-    return checked_password(typed.encode(errors="surrogateescape"), "the password")
+    return _checked_password(typed.encode(errors="surrogateescape"), "the password")
 
 
 def read_pairs(source: BinaryIO) -> list[office.Pair]:
@@ -101,10 +101,10 @@ def _pair(line: bytes, number: int) -> office.Pair:
     address, _, password = line.lstrip().partition(b" ")
     if not password.strip():
         raise Failure(f"line {number}: write ADDRESS PASSWORD, one space between them", EX_DATAERR)
-    return _text(address, f"line {number}"), checked_password(password, f"line {number}: the password")
+    return _text(address, f"line {number}"), _checked_password(password, f"line {number}: the password")
 
 
-def checked_password(line: bytes, what: str) -> str:
+def _checked_password(line: bytes, what: str) -> str:
     """A password never appears in what is said about it."""
     password = line.rstrip(b"\r\n")
     if not password:

@@ -1,10 +1,11 @@
 """The administrator's password: read, or asked for twice; where nobody is there to ask, none is chosen."""
 
+import io
 import sys
 
 import click
 
-from mailhost.cli.user import checked_password, read_password
+from mailhost.cli.user import read_password
 
 
 def chosen(address: str, *, from_stdin: bool, terminal: bool) -> str | None:
@@ -21,4 +22,4 @@ def chosen(address: str, *, from_stdin: bool, terminal: bool) -> str | None:
         default="",
         show_default=False,
     )
-    return checked_password(typed.encode(errors="surrogateescape"), "the password") if typed else None
+    return read_password(io.BytesIO(typed.encode(errors="surrogateescape"))) if typed else None
