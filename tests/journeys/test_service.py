@@ -70,7 +70,7 @@ class Machine:
     def mailhost(self, *words: str, **kept: object) -> "subprocess.Popen[str]":
         environment = {
             "PATH": "/usr/bin:/bin",
-            "PYTHONPATH": f"{TOP}:{sysconfig.get_path('purelib')}",
+            "PYTHONPATH": os.pathsep.join([str(TOP), sysconfig.get_path("purelib"), os.environ.get("PYTHONPATH", "")]),
             "NOTIFY_SOCKET": str(self.folder / "notify"),
         }
         process: subprocess.Popen[str] = subprocess.Popen(

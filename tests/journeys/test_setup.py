@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.terminal import terminal
-from tests.service import TOP
 
 pytestmark = pytest.mark.service
 
@@ -16,7 +15,7 @@ def test_the_password_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None
     user = ["--user", "root"] if os.geteuid() == 0 else []
     place = ["--config", str(tmp_path / "mailhost.toml"), "--data", str(tmp_path / "data")]
     command = [sys.executable, "-m", "mailhost", "setup", "you@example.org", *place, *user]
-    with terminal(command, {**os.environ, "PYTHONPATH": str(TOP)}) as screen:
+    with terminal(command, os.environ) as screen:
         for times, typed in enumerate(("correct house", "correct horse"), 1):
             screen.until_shown("Password for you@example.org", times)
             screen.type("correct horse\n")
