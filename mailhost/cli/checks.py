@@ -35,6 +35,16 @@ def warnings(config: Config) -> Iterator[ConfigProblem]:
     except ConfigProblem:
         return  # it has been told
     yield from certificate.warnings(config.tls, config.server.host)
+    yield from _key_of_root(config)
+
+
+def _key_of_root(config: Config) -> Iterator[ConfigProblem]:
+    """Root reads the key at the start; at SIGHUP, and under systemd with User=, nobody is root any more."""
+    with _as_user(config.server.user) as name:
+        for key, path in (("tls.certificate", config.tls.certificate), ("tls.key", config.tls.key)):
+            if not os.access(path, os.R_OK, effective_ids=True):
+                line = f"{path} cannot be read by {name}: SIGHUP will not take a new one; let {name} read it"
+                yield ConfigProblem("", key, line)
 
 
 def _raised(check: Callable[[Config], object]) -> Callable[[Config], Iterator[ConfigProblem]]:

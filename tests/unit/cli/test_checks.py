@@ -166,6 +166,22 @@ def test_the_folder_is_looked_at_with_the_eyes_of_the_server_s_user(
     assert (os.geteuid() == 0) == IS_ROOT
 
 
+def test_a_key_that_only_root_may_read_is_a_warning(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As certbot leaves it. Whoever is not root could not even start with it."""
+    monkeypatch.setattr(user, "_check_readable", lambda _: None)
+    if not IS_ROOT:
+        (place / "tls" / "server.key").chmod(0)
+        assert check(place) == 78
+        line = f"mailhost: mailhost.toml: tls.key: {place}/tls/server.key cannot be read: Permission denied; let {own_name()} read it\n"
+        assert capsys.readouterr().err == line
+        return
+    check(place, 'server.user="nobody"')
+    said = capsys.readouterr().err
+    assert f"mailhost: warning: mailhost.toml: tls.key: {place}/tls/server.key cannot be read by nobody: SIGHUP" in said
+
+
 @pytest.mark.parametrize("command", [("config", "check"), ("run",)])
 def test_root_says_whom_it_becomes_and_others_become_nobody(
     place: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
