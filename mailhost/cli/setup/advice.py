@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from mailhost.cli import authority
 from mailhost.cli.quickstart.greeting import servers
 from mailhost.cli.settings_file import Settings
-from mailhost.cli.setup.plan import Wishes
+from mailhost.cli.setup.plan import Wishes, own_authority
 from mailhost.transport import certificate
 
 
@@ -30,7 +30,7 @@ def advice(wishes: Wishes, planned: Settings, made: str | None) -> Iterator[str]
     yield "To type into Outlook, Foxmail or Thunderbird"
     yield f"  User name  {wishes.address}   the full address; SPA off"
     yield from servers(ports, config.server.host)
-    yield from _trust(wishes, planned)
+    yield from _trust(planned)
     yield f"  Ports      {'   '.join(f'{name} {port}' for name, port in ports.items())}"
     yield ""
     yield "DNS records that are wanted"
@@ -45,10 +45,10 @@ def records(domain: str, host: str, bind: str) -> Iterator[str]:
     yield f"  {host}.   {'AAAA' if address.version == 6 and known else 'A'}   {bind if known else '(the public address of this server)'}"
 
 
-def _trust(wishes: Wishes, planned: Settings) -> Iterator[str]:
-    if wishes.certificate:
+def _trust(planned: Settings) -> Iterator[str]:
+    own = own_authority(planned)
+    if own is None:
         yield f"  SHA-256    {certificate.read(planned.config.tls.certificate).fingerprint}   of the certificate"
         return
-    ca = authority.Folder(planned.config.tls.certificate.parent).ca
-    yield f"  CA         {ca}   clients are to trust it; a public certificate: tls.certificate, tls.key"
-    yield f"  SHA-256    {authority.fingerprint(ca)}   of the CA"
+    yield f"  CA         {own.ca}   clients are to trust it; a public certificate: tls.certificate, tls.key"
+    yield f"  SHA-256    {authority.fingerprint(own.ca)}   of the CA"

@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from mailhost.cli import authority, office
-from mailhost.cli.exits import EX_CANTCREAT, EX_DATAERR, EX_NOPERM, EX_SOFTWARE, EX_USAGE, Failure
+from mailhost.cli.exits import EX_CANTCREAT, EX_DATAERR, EX_SOFTWARE, EX_USAGE, Failure
 from mailhost.cli.extensions import check_extensions
 from mailhost.cli.files import make_password, write_new
 from mailhost.cli.options import CONFIG
 from mailhost.cli.settings_file import Settings
 from mailhost.cli.setup.advice import advice
 from mailhost.cli.setup.password import chosen
-from mailhost.cli.setup.plan import DATA, Wishes, plan
+from mailhost.cli.setup.plan import DATA, Wishes, own_authority, plan
 from mailhost.message.address import Address, AddressProblem, parse_address
 from mailhost.transport import certificate as certificates
 from mailhost.transport import user as users
@@ -58,11 +58,9 @@ def command(
     password = chosen(str(parsed), from_stdin=password_stdin, terminal=sys.stdin.isatty())
     made = None if password else make_password()
     write(planned)
-    users.become(user)  # what follows is made by the one whose it is
-    if not certificate:
-        authority.ensure(
-            authority.Folder(planned.config.tls.certificate.parent), authority.names(wishes.name, parsed.domain)
-        )
+    users.become(planned.config.server.user)  # what follows is made by the one whose it is
+    if own := own_authority(planned):
+        authority.ensure(own, authority.names(planned.config.server.host, parsed.domain))
     asyncio.run(add_administrator(planned, str(parsed), parsed.domain, password or made or ""))
     click.echo("".join(line + "\n" for line in advice(wishes, planned, made)), nl=False)
 
@@ -77,16 +75,14 @@ def administrator(written: str) -> Address:
 
 def check(wishes: Wishes, planned: Settings) -> None:
     """Raises `Failure` or `ConfigProblem` for whatever could not be made, or would be overwritten."""
-    if users.is_root() and not wishes.user:
+    if users.is_root() and not planned.config.server.user:
         cure = "name the user that the server shall become: --user mailhost (adduser --system --group mailhost), or --user root"
         raise Failure(f"--user: the server does not run as root; {cure}", EX_USAGE)
-    if wishes.user and not users.is_root():
-        raise Failure("--user: only root can make files for another; leave it out, or call setup as root", EX_NOPERM)
-    users.check_user(wishes.user)
+    users.check_user(planned.config.server.user)
     check_extensions(planned.config, planned.path.name)
     if bool(wishes.certificate) != bool(wishes.key):
         raise Failure("give --certificate and --key together, or neither", EX_USAGE)
-    if wishes.certificate:
+    if not own_authority(planned):
         certificates.check(planned.config.tls)
     check_place(planned)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailhost.cli.authority import Folder
 from mailhost.cli.settings_file import Settings, with_overrides
 from mailhost.config.load import parse
 from mailhost.config.manual import to_toml
@@ -41,6 +42,12 @@ def plan(wishes: Wishes) -> Settings:
     """Nothing is written yet. Raises `ConfigProblem`."""
     text = with_overrides(HEAD + "".join(_lines(wishes)), wishes.overrides)
     return Settings(wishes.path, text, parse(text, wishes.path.name, wishes.path.absolute().parent))
+
+
+def own_authority(planned: Settings) -> Folder | None:
+    """Where the private CA is, if the certificate is to be its."""
+    tls, folder = planned.config.tls, Folder(planned.config.server.data / "tls")
+    return folder if (tls.certificate, tls.key) == (folder.certificate, folder.key) else None
 
 
 def _lines(wishes: Wishes) -> Iterator[str]:

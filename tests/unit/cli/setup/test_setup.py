@@ -178,7 +178,8 @@ REFUSED = [
     (("--certificate", "x"), 64, "give --certificate and --key together, or neither"),
     (("--certificate", "/no/c", "--key", "/no/k"), 78, "tls.certificate: /no/c cannot be read: No such file"),
     (("--password-stdin",), 65, "the password is empty"),
-    (("--user", "no-such-user"), *((78, "there is no user no-such-user here") if IS_ROOT else (77, "only root can"))),
+    (("--set", 'tls.key="/no/k"'), 78, "data/tls/server.crt cannot be read: No such file"),
+    (("--user", "no-such-user"), 78, "server.user: there is no user no-such-user here; make one: adduser --system"),
     (("--user", ""), *((64, "name the user that the server shall become") if IS_ROOT else (0, ""))),
 ]  # fmt: skip
 
