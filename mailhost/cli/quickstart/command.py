@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mailhost.cli.options import WIRE
 from mailhost.cli.quickstart import certificates, sample, settings
 from mailhost.cli.quickstart.greeting import greeting
 from mailhost.cli.run import announce, serve
@@ -23,9 +24,9 @@ from mailhost.config.settings import Config
 @click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Set a value in the folder's settings."
 )
-@click.option("--wire", is_flag=True, help="Print every dialogue on standard error, secrets masked.")
+@WIRE
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it serves.")
-def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: bool, as_json: bool) -> int:
+def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: str | None, as_json: bool) -> int:
     """Start a server to try, with sample accounts and a private CA, on loopback."""
     data = data.absolute()
     planned = settings.plan(data, base, overrides)
