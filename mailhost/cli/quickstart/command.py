@@ -1,6 +1,8 @@
 """Set up a folder, then serve from it."""
 
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,5 +67,21 @@ def names(host: str) -> list[str]:
 def _greet(config: Config, served: Mapping[str, Any]) -> None:
     ca = Path(served["ca"])
     accounts = {account["address"]: account["password"] for account in served["accounts"]}
-    text = greeting(served["ports"], accounts, ca, certificates.fingerprint(ca), config.server.bind)
+    text = greeting(
+        served["ports"],
+        accounts,
+        ca,
+        certificates.fingerprint(ca),
+        config.server.bind,
+        trial=shlex.join(
+            [_shown(Path(sys.executable).with_name("mailhost")), "try", "--config", _shown(served["config"])]
+        ),
+        plaintext=config.login.allow_plaintext,
+    )
     click.echo(text, nl=False)
+
+
+def _shown(path: str | Path) -> str:
+    """As short as it can be typed from here."""
+    absolute = Path(path).absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)
