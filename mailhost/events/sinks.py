@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from mailhost.events.event import FAULT, Event
+from mailhost.events.messages import Messages
 from mailhost.events.wire_text import printable
 from mailhost.ids import text_of
 
@@ -47,4 +48,6 @@ def log(event: Event) -> None:
 
 
 def _printable(value: Any) -> Any:
+    if isinstance(value, Messages):
+        value = str(value)
     return printable(value) if isinstance(value, str) else value

@@ -69,7 +69,9 @@ def test_a_message_goes_from_one_sample_account_to_the_other_and_leaves_nothing(
     assert all(found), said
     assert found[2] is not None
     assert lines[len(patterns)].startswith(f"{found[2]['journey']}: accepted ")
-    assert any("bob@example.org: stored in INBOX as UID" in line for line in lines[len(patterns) :])
+    journey = "\n".join(lines[len(patterns) :])
+    for words in ("bob@example.org: stored in INBOX as UID", "fetched by POP3", "fetched by IMAP", "deleted by IMAP"):
+        assert words in journey
     assert by_imap(tried, bob) == before
 
 

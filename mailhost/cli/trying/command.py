@@ -202,5 +202,6 @@ class Attempt:
         return None
 
     def _trace(self, journey: str) -> None:
+        time.sleep(self._config.trace.delay.total_seconds())  # for so long the server gathers what it writes down
         for sentences, values in asyncio.run(office.trace(self._config, [journey])):
             self._report.journey(sentences, values)
