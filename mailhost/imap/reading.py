@@ -141,16 +141,16 @@ class ReadingSession(Session[Reader, Status]):
 
     def _is_response(self, line: bytes) -> bool:
         """What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment, and so may be a
-        word alone after any try to log in.
+        word alone behind any login that failed.
         """
         verb = verb_of(line)
         is_known = self._knows(verb)
         self._is_unsure = self._logins.may_be_secret(
             known=is_known, login=verb in SECRET, logged_in=self.login is not None
         )
-        is_response = not is_known and (self._secret_ahead or (self._is_unsure and not verb))
+        is_response = self._secret_ahead and not is_known
         self._secret_ahead = verb == "AUTHENTICATE" or is_response
-        return is_response
+        return is_response or (self._is_unsure and not verb and self.login is None)
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log: what is no command has its tag shown, and its verb unless a login was tried."""
