@@ -107,8 +107,7 @@ class ReadingSession(Session[Reader, Status]):
             self._heard_further(octets, secret=begun.verb in SECRET)
             length += len(line)
             allowance.take_line(len(line))
-            line = await self._line()
-            self._heard_further(line, secret=begun.verb in SECRET)
+            line = await self._further_line(secret=begun.verb in SECRET)
             lines.append(line)
             if len(lines) % LITERALS_A_TURN == 0:
                 await asyncio.sleep(0)
@@ -218,8 +217,16 @@ class ReadingSession(Session[Reader, Status]):
             await asyncio.sleep(0)
 
     async def rest_of_line(self) -> bytes:
-        line = await self._line()
-        self._heard_further(line)
+        return await self._further_line()
+
+    async def _further_line(self, *, secret: bool = False) -> bytes:
+        """A command's line behind a literal."""
+        try:
+            line = await self._line()
+        except LongLine as problem:
+            self.heard(MASK if secret else problem.head, cut=True)
+            raise
+        self._heard_further(line, secret=secret)
         return line
 
     def _heard_further(self, octets: bytes, *, secret: bool = False) -> None:
@@ -239,9 +246,7 @@ class ReadingSession(Session[Reader, Status]):
                 self.ended = True
                 raise SyntaxProblem("The literal is too large")
             await self._stream(literal, _forget, lambda piece: self.passed_unseen(len(piece)))
-            line = await self._line()
-            self._heard_further(line, secret=True)
-            following = announced(line)
+            following = announced(await self._further_line(secret=True))
             if following is not None and not following[1].synchronizing:
                 self._unread = following[1]
 

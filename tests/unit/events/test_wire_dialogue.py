@@ -107,6 +107,15 @@ async def test_the_head_of_a_line_that_is_too_long_is_shown(
     assert said[1:] == ["C: [this line is too long: it is not read to its end]"]
 
 
+async def test_a_line_behind_a_literal_that_is_too_long_is_shown_as_well(tmp_path: Path, template: Path) -> None:
+    command = b'a LIST {2+}\r\n"" ' + b"x" * 80_000 + b"\r\n"
+    said = await shown(tmp_path, template, "imap", IMAP_LOGIN, command)
+    lines = behind(said, "C: a LIST {2+}")
+    assert lines[0] == 'C: ""'
+    assert lines[1].startswith("C:  xxx")
+    assert lines[2] == "C: [this line is too long: it is not read to its end]"
+
+
 async def test_the_begin_of_tls_is_told(tmp_path: Path, template: Path) -> None:
     stream = io.StringIO()
     async with world(tmp_path / "data", template=template) as here:
