@@ -10,11 +10,12 @@ import pytest
 
 from mailhost import __version__
 from mailhost.cli import COMMANDS, main, program
+from mailhost.cli.asking import LONGEST_PASSWORD, read_password
 from mailhost.cli.exits import EX_DATAERR, Failure, verdict
 from mailhost.cli.exits import PROBLEMS as PROBLEMS_BY_NAME
 from mailhost.cli.quickstart.certificates import Folder, ensure
 from mailhost.cli.run import check_certificate
-from mailhost.cli.user import LONGEST_PASSWORD, read_pairs, read_password
+from mailhost.cli.user.add import read_pairs
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
