@@ -1,6 +1,6 @@
 """Aliases: another name for an address, or a group of several, here or elsewhere (RFC 5321 section 3.9)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, delete, select
 
@@ -23,7 +23,7 @@ from mailhost.users.errors import (
 )
 from mailhost.users.spelling import spelled
 from mailhost.users.tables import alias, domain
-from mailhost.users.values import Alias
+from mailhost.users.values import Account, Alias
 
 
 @long
@@ -32,16 +32,20 @@ def add(tx: Transaction, name: Address, targets: Sequence[Address], now: Millis)
 
     Raises `DomainMissing`, `AliasTaken`, `TargetUnknown`, `AliasLoop`, `AliasTooDeep`, `TooManyTargets`.
     """
-    if domains.id_of(tx, name.domain) is None:
+    here = frozenset(domains.list_all(tx))
+    if name.domain not in here:
         raise DomainMissing(name.domain)
-    if _is_account(tx, name):
-        raise AliasTaken(kept(tx, name))
+    if _account(tx, kept(name, here)) is not None:
+        raise AliasTaken(kept(name, here))
     before = accounts.targets_of(tx, spelled(name.local), name.domain)
-    new = [each for each in dict.fromkeys(kept(tx, target) for target in targets) if each not in before]
+    new = [each for each in dict.fromkeys(kept(target, here) for target in targets) if each not in before]
     if len(before) + len(new) > MOST_TARGETS:
         raise TooManyTargets(MOST_TARGETS)
+    way = _Way(tx, kept(name, here), here)
     for target in new:
-        _check(tx, kept(tx, name), target)
+        if not way.leads_to_somebody(target):
+            raise TargetUnknown(target)
+    for target in new:
         accounts.add_alias(tx, name.local, name.domain, target, now)
     return new
 
@@ -52,12 +56,13 @@ def remove(tx: Transaction, name: Address, targets: Sequence[Address]) -> list[s
 
     Raises `AliasMissing`, `PostmasterNeeded`.
     """
-    there = accounts.targets_of(tx, spelled(name.local), name.domain)
-    gone = [kept(tx, target) for target in targets] or there
+    here = frozenset(domains.list_all(tx))
+    address, there = kept(name, here), accounts.targets_of(tx, spelled(name.local), name.domain)
+    gone = [kept(target, here) for target in targets] or there
     for target in gone if there else [""]:
         if target not in there:
-            raise AliasMissing(kept(tx, name), target)
-    behind = postmaster.domains_behind(tx, kept(tx, name))
+            raise AliasMissing(address, target)
+    behind = postmaster.domains_behind(tx, address)
     tx.execute(delete(alias).where(*_here(tx, name), alias.c.target.in_(gone)))
     postmaster.need(tx, behind)
     tx.announce(DirectoryChanged())
@@ -78,45 +83,56 @@ def list_all(tx: Transaction) -> list[Alias]:
     return [Alias(address, tuple(targets)) for address, targets in found.items()]
 
 
-def kept(tx: Transaction, address: Address) -> str:
+def kept(address: Address, here: Collection[str]) -> str:
     """An address as rows keep it: without quotes, and in the one spelling where its domain is ours."""
-    here = domains.id_of(tx, address.domain) is not None
-    return f"{spelled(address.local) if here else address.local}@{address.domain}"
+    return f"{spelled(address.local) if address.domain in here else address.local}@{address.domain}"
 
 
-def _check(tx: Transaction, name: str, target: str) -> None:
-    """Whether an alias of this name may lead there."""
-    if _comes_back(tx, name, target, 1, {}):
-        raise AliasLoop(name, target)
-    local, _, at = target.rpartition("@")
-    if not addresses.destination(tx, local, at).targets:
-        raise TargetUnknown(target)
+class _Way:
+    """Where a new alias would lead: down each chain as RCPT goes, along one seen before only where it is longer now."""
 
+    def __init__(self, tx: Transaction, name: str, here: Collection[str]) -> None:
+        self._tx, self._name, self._here = tx, name, here
+        self._seen: dict[str, tuple[int, bool]] = {}
 
-def _comes_back(tx: Transaction, name: str, target: str, depth: int, seen: dict[str, int]) -> bool:
-    """Down each chain as RCPT goes; along one seen before only where it is longer now. Raises `AliasTooDeep`."""
-    if depth <= seen.get(target, 0):
-        return False
-    seen[target] = depth
-    if depth > DEEPEST_ALIAS:
-        raise AliasTooDeep(name, DEEPEST_ALIAS)
-    local, _, at = target.rpartition("@")
-    for each in addresses.names(local):
-        if f"{each}@{at}" == name:
+    def leads_to_somebody(self, target: str) -> bool:
+        """Raises `AliasLoop`, `AliasTooDeep`."""
+        try:
+            return self._look(target, 1)
+        except AliasLoop:
+            raise AliasLoop(self._name, target) from None
+
+    def _look(self, target: str, depth: int) -> bool:
+        deepest, is_somebody = self._seen.get(target, (0, False))
+        if depth > deepest:
+            if depth > DEEPEST_ALIAS:
+                raise AliasTooDeep(self._name, DEEPEST_ALIAS)
+            is_somebody = self._is_somebody(target, depth)
+            self._seen[target] = depth, is_somebody
+        return is_somebody
+
+    def _is_somebody(self, target: str, depth: int) -> bool:
+        local, _, at = target.rpartition("@")
+        if at not in self._here:
             return True
-        if _is_account(tx, Address(each, at)):
-            return False
-        if further := accounts.targets_of(tx, each, at):
-            return any(_comes_back(tx, name, one, depth + 1, seen) for one in further)
-    return False
-
-
-def _is_account(tx: Transaction, address: Address) -> bool:
-    try:
-        accounts.find(tx, address.local, address.domain)
-    except AccountMissing:
+        for each in addresses.names(local):
+            if f"{each}@{at}" == self._name:
+                raise AliasLoop
+            account = _account(self._tx, f"{each}@{at}")
+            if account is not None:
+                return not account.leaving
+            further = accounts.targets_of(self._tx, each, at)
+            if further:
+                return any([self._look(one, depth + 1) for one in further])  # noqa: C419 - each of them is looked at
         return False
-    return True
+
+
+def _account(tx: Transaction, address: str) -> Account | None:
+    local, _, at = address.rpartition("@")
+    try:
+        return accounts.find(tx, local, at)
+    except AccountMissing:
+        return None
 
 
 def _here(tx: Transaction, name: Address) -> tuple[ColumnElement[bool], ...]:
