@@ -17,6 +17,7 @@ from mailhost.message.address import Address, readable
 from mailhost.message.budget import Limits
 from mailhost.message.newlines import CRLF
 from mailhost.message.received import handed_over_field, received_count
+from mailhost.message.summary import message_id_of, subject_of
 from mailhost.queue.values import Acceptance
 from mailhost.store.octets import BlobStore
 from mailhost.store.values import Content
@@ -131,6 +132,8 @@ class _Delivery:
             size=len(prefix) + content.blob.size,
             body="7BIT" if self._is_ascii else "8BITMIME",
             smtputf8=self._smtputf8,
+            subject=subject_of(content.structure.header_cache),
+            message_id=message_id_of(content.structure.message_id),
         )
 
     async def _keep(self, data: bytes) -> None:

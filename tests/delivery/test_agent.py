@@ -132,6 +132,15 @@ async def test_what_begins_here_gets_what_it_lacks_and_loses_who_is_named_to_nob
         assert bare.endswith(b"\r\n\r\nno header at all\r\nat all\r\n")
 
 
+async def test_it_is_found_by_its_subject_and_its_message_id(database: Database, tmp_path: Path) -> None:
+    async with store(database, tmp_path) as octets:
+        await hand_over(database, octets, HEAD + b"Subject: =?utf-8?q?the_backup?=\n\n")
+        await hand_over(database, octets, b"Subject: another\n\n")
+        for words in (("the backup",), ("<1@client.example>",)):
+            ((it, _),) = await database.read(search.journeys, words, 100)
+            assert (it.subject, it.message_id) == ("the backup", "<1@client.example>")
+
+
 async def test_all_recipients_share_one_blob_each_with_a_row(database: Database, tmp_path: Path) -> None:
     async with store(database, tmp_path) as octets:
         await database.write(accounts.add_alias, "both", "example.org", "alice@example.org", NOW)
