@@ -1,4 +1,5 @@
-"""Where an administrator comes in: `mailhost setup`, `run`, `user`, `domain`, `config`, `audit`, `trace`; one file per subcommand.
+"""Where an administrator comes in: `mailhost setup`, `run`, `try`, `user`, `domain`, `alias`, `mailbox`, `deliver`, `config`,
+`audit`, `trace`; one file per subcommand.
 
 Every way out is a code of sysexits.h with one line on standard error. Read `exits` for the codes, then the subcommand.
 """
@@ -19,6 +20,9 @@ COMMANDS: Mapping[str, str] = {
     "run": "mailhost.cli.run",
     "user": "mailhost.cli.user",
     "domain": "mailhost.cli.domain",
+    "alias": "mailhost.cli.alias",
+    "mailbox": "mailhost.cli.mailbox",
+    "deliver": "mailhost.cli.deliver",
     "config": "mailhost.cli.config",
     "audit": "mailhost.cli.audit",
     "trace": "mailhost.cli.trace",

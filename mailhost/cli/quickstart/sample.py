@@ -42,7 +42,7 @@ async def _add(config: Config, secret: str) -> None:
     missing = [(address, secret) for address in ADDRESSES if address not in existing]
     if not missing:
         return
-    async for address, reason in office.add_accounts(config, missing):
+    async for address, reason in office.add_accounts(config, missing, add_domain=True):
         if reason is not None:
             raise Failure(f"the sample account {address} could not be added: {reason}", EX_SOFTWARE)
     await office.welcome(config, [address for address, _ in missing], WELCOME)

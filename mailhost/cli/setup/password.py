@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from mailhost.cli.user import read_password
+from mailhost.cli.asking import read_password
 
 
 def chosen(address: str, *, from_stdin: bool, terminal: bool) -> str | None:

@@ -12,10 +12,11 @@ import pytest
 from mailhost import __version__
 from mailhost.administration.running import AlreadyRuns
 from mailhost.cli import COMMANDS, main, program
+from mailhost.cli.asking import LONGEST_PASSWORD, read_password
 from mailhost.cli.authority import Folder, ensure
 from mailhost.cli.exits import EX_DATAERR, Failure, verdict
 from mailhost.cli.exits import PROBLEMS as PROBLEMS_BY_NAME
-from mailhost.cli.user import LONGEST_PASSWORD, read_pairs, read_password
+from mailhost.cli.user.add import read_pairs
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
@@ -53,8 +54,12 @@ def test_each_command_of_the_table_is_there(name: str) -> None:
         ("nonsense",),
         ("run", "--nonsense"),
         ("user", "add"),
-        ("user", "add", "alice@example.org"),
         ("user", "add", "--password-stdin"),
+        ("user", "delete"),
+        ("user", "passwd"),
+        ("alias", "add", "sales@example.org"),
+        ("mailbox", "list"),
+        ("deliver",),
         ("user", "add", "alice@example.org", "--lines"),
         ("user", "add", "--lines", "--password-stdin"),
         ("quickstart", "--ports", "many"),
