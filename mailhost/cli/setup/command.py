@@ -61,7 +61,7 @@ def command(
     users.become(planned.config.server.user)  # what follows is made by the one whose it is
     if own := own_authority(planned):
         authority.ensure(own, authority.names(planned.config.server.host, parsed.domain))
-    asyncio.run(add_administrator(planned, str(parsed), parsed.domain, password or made or ""))
+    asyncio.run(add_administrator(planned, str(parsed), password or made or ""))
     click.echo("".join(line + "\n" for line in advice(wishes, planned, made)), nl=False)
 
 
@@ -111,12 +111,10 @@ def write(planned: Settings) -> None:
     data.chmod(0o700)
 
 
-async def add_administrator(planned: Settings, address: str, domain: str, password: str) -> None:
-    """The domain and its first account, which is its postmaster. Raises `Failure`."""
+async def add_administrator(planned: Settings, address: str, password: str) -> None:
+    """The domain with its first account, which is its postmaster. Raises `Failure`."""
     if address in {str(account.address) for account in await office.list_accounts(planned.config)}:
         raise _is_there(address, "all is set up; `mailhost run` starts the server, `mailhost user` changes the account")
-    if domain not in await office.list_domains(planned.config):
-        await office.add_domain(planned.config, domain)
     async for _, reason in office.add_accounts(planned.config, [(address, password)]):
         if reason is not None:
             raise Failure(f"the account {address} could not be added: {reason}", EX_SOFTWARE)
