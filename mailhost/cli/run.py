@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mailhost.cli.options import CONFIG, SET
+from mailhost.cli.options import CONFIG, SET, WIRE
 from mailhost.config.load import load
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import Config
@@ -19,9 +19,9 @@ Ready = Callable[[dict[str, Any]], None]
 @click.command
 @CONFIG
 @SET
-@click.option("--wire", is_flag=True, help="Print every dialogue on standard error, secrets masked.")
+@WIRE
 @click.option("--ready-json", is_flag=True, help="Print one line of JSON once it serves: ports, pid, config.")
-def command(config_path: Path, overrides: tuple[str, ...], wire: bool, ready_json: bool) -> int:
+def command(config_path: Path, overrides: tuple[str, ...], wire: str | None, ready_json: bool) -> int:
     """Serve mail in the foreground, until SIGTERM or SIGINT. SIGHUP reads settings and certificate anew."""
     facts = {"pid": os.getpid(), "config": str(config_path.absolute())}
     return serve(
@@ -32,7 +32,7 @@ def command(config_path: Path, overrides: tuple[str, ...], wire: bool, ready_jso
     )
 
 
-def serve(read: Callable[[], Config], *, source: str, wire: bool, ready: Ready) -> int:
+def serve(read: Callable[[], Config], *, source: str, wire: str | None, ready: Ready) -> int:
     """Blocks until the server ends; answers with the exit code.
 
     `read` gives the settings, at SIGHUP once more; `source` is where they are from; `ready` hears once that every port is open.
