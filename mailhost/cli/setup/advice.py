@@ -24,6 +24,7 @@ def advice(wishes: Wishes, planned: Settings, made: str | None) -> Iterator[str]
     yield "Start it"
     yield f"  mailhost config check --config {planned.path.absolute()}"
     yield f"  mailhost run --config {planned.path.absolute()}"
+    yield f"  mailhost try {wishes.address} --config {planned.path.absolute()}"
     if ip_address(config.server.bind).is_loopback:
         yield '  It listens on loopback only. For others to reach it, set server.bind in the settings: "0.0.0.0", or "::".'
     yield ""
