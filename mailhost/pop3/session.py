@@ -168,7 +168,8 @@ class POP3Session(Session[Reader, Answer]):
         try:
             line = await self.channel.read_line(limit)
         except LineTooLong as problem:
-            self.heard(mask(problem.head), cut=True)
+            if self.services.events.lines:
+                self.heard(mask(problem.head), cut=True)
             raise SyntaxProblem(responses.LINE_TOO_LONG) from None
         if self.services.events.lines:
             self.heard(mask(line))

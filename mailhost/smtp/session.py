@@ -203,7 +203,8 @@ class SMTPSession(Session[Reader, Reply]):
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong as problem:
             self._verb = _verb(Reader(problem.head))
-            self.heard(self._shown(problem.head), cut=True)
+            if self.services.events.lines:
+                self.heard(self._shown(problem.head), cut=True)
             raise LineProblem(replies.LINE_TOO_LONG, last=self._has_octets_behind) from None
         reader = Reader(line)
         self._verb = _verb(reader)

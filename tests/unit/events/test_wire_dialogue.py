@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from mailhost.events.event import FAULT, Event
 from mailhost.events.wire_log import WireLog
-from mailhost.smtp.session import SMTPSettings
+from mailhost.imap.session import IMAPSession
+from mailhost.pop3.session import POP3Session
+from mailhost.smtp.session import SMTPSession, SMTPSettings
 from tests.transcripts.player import Client
 from tests.transcripts.world import DOMAIN, PASSWORD, world
 
@@ -125,3 +128,32 @@ async def test_the_begin_of_tls_is_told(tmp_path: Path, template: Path) -> None:
             await one.ask(ask)
             await one.leave()
     assert stream.getvalue().count(" -- TLS begins: TLSv1.3 in memory\n") == 3
+
+
+async def test_where_nobody_watches_no_event_of_a_line_is_made(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the mask is asked what may be shown."""
+
+    def never(*_: object, **__: object) -> bytes:
+        raise AssertionError("made for nobody")
+
+    for session in (SMTPSession, POP3Session, IMAPSession):
+        monkeypatch.setattr(session, "_publish", never)
+        monkeypatch.setattr(session, "_shown", never)
+    data = b"EHLO x\r\n" + ENVELOPE + b"DATA\r\n" + MESSAGE + b".\r\nBDAT 3\r\nabcNOOP " + b"x" * 80_000 + b"\r\n"
+    append = b"b APPEND INBOX {%d+}\r\n%b\r\nc XYZZY {3+}\r\nabc\r\n" % (len(MESSAGE), MESSAGE)
+    dialogues = {
+        "smtp": (data, b"250 2.0.0 Accepted"),
+        "pop3": (POP3_LOGIN + b"RETR 1\r\nNOOP " + b"x" * 80_000 + b"\r\n", b"..one"),
+        "imap": (IMAP_LOGIN + append + b"d SELECT INBOX\r\ne FETCH 1 BODY[]\r\n", b"e OK FETCH"),
+    }
+    told = list[Event]()
+    async with world(tmp_path / "data", template=template) as here:
+        here.services.events.subscribe(told.append)
+        for protocol, (said, answer) in dialogues.items():
+            one = Client(protocol, here, tls=True)
+            await one.rest()
+            assert answer in await one.ask(said)
+            await one.leave()
+    assert [event for event in told if event.kind == FAULT] == []
