@@ -7,16 +7,8 @@ from collections.abc import Mapping
 
 import click
 
-EX_USAGE, EX_DATAERR, EX_NOUSER, EX_SOFTWARE, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = (
-    64,
-    65,
-    67,
-    70,
-    74,
-    75,
-    77,
-    78,
-)
+EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_SOFTWARE = 64, 65, 67, 69, 70
+EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM, EX_CONFIG = 74, 75, 76, 77, 78
 INTERRUPTED = 130
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
