@@ -53,6 +53,8 @@ SENTENCES: Mapping[type[Refused], str] = {
     TooManyTargets: "a group has {0} members at most; make groups of groups",
 }
 """Each with the arguments of its error in the places of the numbers."""
+NOBODY = (AccountMissing, AliasMissing)
+"""Those that say that nobody has this address."""
 TARGET_MISSING = "{0} does not lead to {1}; `mailhost alias list` shows where it leads"
 SIMILAR = 0.75
 """From which ratio on two names may be one that was mistyped."""

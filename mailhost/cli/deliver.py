@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -12,6 +15,8 @@ from mailhost.cli import office
 from mailhost.cli.exits import EX_DATAERR, EX_TEMPFAIL, Failure, verdict
 from mailhost.cli.options import CONFIG
 from mailhost.config.load import load
+
+Read = Callable[[int], bytes]
 
 
 @click.command
@@ -40,4 +45,22 @@ def _deliver(config_path: Path, sender: str, recipients: Sequence[str]) -> None:
         raise Failure(f"more than {most:,} recipients (smtp.most_recipients); nothing was delivered", EX_DATAERR)
     if sys.stdin.isatty():
         click.echo("Type the message with its header; end it with Ctrl+D.", err=True)
-    asyncio.run(office.deliver(config, sender, recipients, os.getuid(), sys.stdin.buffer.read))
+    read = in_time(sys.stdin.buffer.read, config.smtp.message_timeout)
+    asyncio.run(office.deliver(config, sender, recipients, os.getuid(), read))
+
+
+def in_time(read: Read, limit: timedelta) -> Read:
+    """A message that is not whole in time is given up: `read` raises `TimeoutError`. At its end the clock stops: no commit is cut off."""
+
+    def too_late(*_: object) -> NoReturn:
+        raise TimeoutError("the message did not end in time (smtp.message_timeout)")
+
+    def limited(most: int) -> bytes:
+        octets = read(most)
+        if not octets:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        return octets
+
+    signal.signal(signal.SIGALRM, too_late)
+    signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
+    return limited

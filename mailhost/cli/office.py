@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import click
+
 from mailhost.cli.exits import EX_DATAERR, EX_NOUSER, Failure
 from mailhost.config.settings import Config, Login
 
 T = TypeVar("T")
 
-NOBODY = frozenset({"AccountMissing", "AliasMissing"})
-"""Refusals that say that nobody has this address."""
 Pair = tuple[str, str]
 """An address and its password."""
 
@@ -23,14 +23,14 @@ Pair = tuple[str, str]
 async def asked(config: Config, operation: Callable[..., Awaitable[T]], *arguments: Any) -> T:
     """An operation of `mailhost.administration`, on the open database. Raises `Failure` with the cure for what it refuses."""
     from mailhost.administration.opening import open_database
-    from mailhost.administration.refusals import explained
+    from mailhost.administration.refusals import NOBODY, explained
     from mailhost.database.errors import Refused
 
     async with open_database(config) as database:
         try:
             return await operation(database, *arguments)
         except Refused as refusal:
-            code = EX_NOUSER if type(refusal).__name__ in NOBODY else EX_DATAERR
+            code = EX_NOUSER if isinstance(refusal, NOBODY) else EX_DATAERR
             raise Failure(await explained(database, refusal), code) from None
 
 
@@ -98,7 +98,7 @@ async def deliver(
     async with open_database(config) as database:
         home = await Directory(database).home(config.server.host)
         to = tuple(parsed(each if "@" in each else f"{each}@{home}") for each in recipients)
-        by = parsed(sender if "@" in sender else f"{sender}@{config.server.host}") if sender else None
+        by = _sender(sender, config.server.host)
         octets = blob_store(config, database)
         try:
             await hand_over(database, octets, config.server.host, Handed(by, to, uid), read, bounds)
@@ -108,6 +108,19 @@ async def deliver(
             raise Failure(f"{refusal}; nothing was delivered", EX_DATAERR) from None
         finally:
             octets.close()
+
+
+def _sender(written: str, host: str) -> Any:
+    """Who cannot be written to gets no bounce; that is no reason to keep mail from those whom it is for."""
+    from mailhost.cli.asking import parsed
+
+    if not written:
+        return None
+    try:
+        return parsed(written if "@" in written else f"{written}@{host}")
+    except Failure as problem:
+        click.echo(f"mailhost: -f {problem.message}; delivered without a way back", err=True)
+        return None
 
 
 async def welcome(config: Config, addresses: Iterable[str], message: str) -> None:

@@ -10,6 +10,7 @@ from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, MailboxId, Millis, Uid
 from mailhost.store import expunged, mailboxes, messages
 from mailhost.store.changes import Removed
+from mailhost.store.errors import MailboxMissing
 from mailhost.store.expunged import Forgotten
 from mailhost.store.tables import expunged_message, keyword, mailbox, mailbox_message, message, subscription
 from mailhost.store.values import MailboxKey
@@ -46,7 +47,10 @@ def take_messages(tx: Transaction, account: AccountId, most: int, now: Millis) -
     for row in tx.execute(select(mailbox_message.c.mailbox_id, mailbox_message.c.uid).where(here).limit(most)):
         places[row.mailbox_id].append(row.uid)
     for id_ in sorted(places):
-        messages.expunge(tx, MailboxKey(account, id_), places[id_], now)
+        try:
+            messages.expunge(tx, MailboxKey(account, id_), places[id_], now)
+        except MailboxMissing:  # a store that is damaged: what it lost keeps nobody's mail here
+            tx.execute(delete(mailbox_message).where(here, mailbox_message.c.mailbox_id == id_))
     return expunged.forget_of(tx, account, most)
 
 

@@ -337,6 +337,17 @@ async def test_a_chain_to_the_postmaster_counts_and_an_account_of_that_name_too(
             await delete_account(database, octets, itself)
 
 
+async def test_a_damaged_account_goes_too(database: Database, place: Place) -> None:
+    """Its messages are in a mailbox that is lost."""
+    async with office(database, place) as octets:
+        bob = await id_of(database, BOB)
+        await database.write(without_inbox, bob)
+        assert await audit(database, octets) != []
+        await delete_account(database, octets, BOB)
+        assert not any((await database.read(rows_of, bob)).values())
+        assert await audit(database, octets) == []
+
+
 async def test_nobody_is_missing_twice(database: Database, place: Place) -> None:
     async with office(database, place) as octets:
         await delete_account(database, octets, BOB)

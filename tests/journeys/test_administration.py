@@ -251,8 +251,11 @@ def test_deliver_ends_as_procmail_and_fetchmail_expect(office: Server, bob: Pers
     handed_over(office, "no address@", content=b"x", code=65)
     handed_over(office, code=64)
     assert by_imap(office, bob) == []
-    handed_over(office, bob.address.partition("@")[0])  # of this server's domain
-    assert len(by_imap(office, bob)) == 1
+    handed_over(office, "-f", "root", bob.address.partition("@")[0])  # both are this server's
+    assert "without a way back" in handed_over(office, "-f", "a b@client.example", bob.address)
+    local, odd = by_imap(office, bob)
+    assert local.startswith(b"Return-Path: <root@mail.example.org>\r\n")
+    assert odd.startswith(b"Return-Path: <>\r\n")
 
 
 def test_deliver_asks_to_come_again_when_something_is_wrong_with_us(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from mailhost.cli import office
-from mailhost.cli.asking import LONGEST_LINE, PASSWORD_STDIN, checked_password, parsed, password_for, text_of
+from mailhost.cli.asking import LONGEST_LINE, PASSWORD_STDIN, checked_password, parsed, password_for, shown, text_of
 from mailhost.cli.exits import EX_DATAERR, Failure
 from mailhost.cli.options import CONFIG
 from mailhost.config.load import load
@@ -55,7 +55,7 @@ async def _add_many(config: Config, pairs: Iterable[office.Pair], add_domain: bo
             added += 1
         else:
             refused += 1
-            click.echo(f"{address}: {reason}", err=True)
+            click.echo(f"{shown(address)}: {reason}", err=True)
     click.echo(f"{added} added" + (f", {refused} not" if refused else ""))
     return EX_DATAERR if refused else 0
 
