@@ -12,13 +12,13 @@ from typing import Any
 import click
 
 from mailhost.cli import office
+from mailhost.cli.asking import ask_password, read_password
 from mailhost.cli.exits import EX_CONFIG, EX_SOFTWARE, EX_USAGE, Failure
 from mailhost.cli.options import CONFIG, SET
 from mailhost.cli.quickstart import sample
 from mailhost.cli.trying import clients
 from mailhost.cli.trying.message import Trial, is_intact, trial
 from mailhost.cli.trying.problems import Place, told
-from mailhost.cli.user import ask_password, read_password
 from mailhost.config.load import load
 from mailhost.config.settings import Config
 
