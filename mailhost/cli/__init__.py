@@ -1,5 +1,5 @@
-"""Where an administrator comes in: `mailhost run`, `user`, `domain`, `alias`, `mailbox`, `deliver`, `config`, `audit`,
-`trace`; one file per subcommand.
+"""Where an administrator comes in: `mailhost setup`, `run`, `try`, `user`, `domain`, `alias`, `mailbox`, `deliver`, `config`,
+`audit`, `trace`; one file per subcommand.
 
 Every way out is a code of sysexits.h with one line on standard error. Read `exits` for the codes, then the subcommand.
 """
@@ -16,6 +16,7 @@ from mailhost import __version__
 from mailhost.cli.exits import INTERRUPTED, report
 
 COMMANDS: Mapping[str, str] = {
+    "setup": "mailhost.cli.setup.command",
     "run": "mailhost.cli.run",
     "user": "mailhost.cli.user",
     "domain": "mailhost.cli.domain",

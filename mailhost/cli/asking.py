@@ -55,7 +55,7 @@ def password_for(address: str, from_stdin: bool) -> str:
     return read_password(sys.stdin.buffer)
 
 
-def ask_password(question: str = "Password", *, twice: bool = False) -> str:
+def ask_password(question: str, *, twice: bool = False) -> str:
     """What is typed is not shown; a new one is typed twice. Raises `Failure`."""
     again = "Once more" if twice else False
     typed = click.prompt(question, hide_input=True, confirmation_prompt=again, err=True, default="", show_default=False)
