@@ -49,17 +49,16 @@ def shown(written: str) -> str:
 def password_for(address: str, from_stdin: bool) -> str:
     """Asked twice at a terminal; else the first line of standard input, where the command line says so. Raises `Failure`."""
     if sys.stdin.isatty():
-        return ask_password(f"Password for {shown(address)}")
+        return ask_password(f"Password for {shown(address)}", twice=True)
     if not from_stdin:
         raise Failure("no terminal to ask for the password: give it on standard input, with --password-stdin", EX_USAGE)
     return read_password(sys.stdin.buffer)
 
 
-def ask_password(question: str) -> str:
-    """What is typed is not shown. Raises `Failure`."""
-    typed = click.prompt(
-        question, hide_input=True, confirmation_prompt="Once more", err=True, default="", show_default=False
-    )
+def ask_password(question: str, *, twice: bool = False) -> str:
+    """What is typed is not shown; a new one is typed twice. Raises `Failure`."""
+    again = "Once more" if twice else False
+    typed = click.prompt(question, hide_input=True, confirmation_prompt=again, err=True, default="", show_default=False)
     return checked_password(typed.encode(errors="surrogateescape"), "the password")
 
 
