@@ -28,10 +28,27 @@ from benchmarks.figures import MARKS, slow, table
 from benchmarks.report import TOP, machine, say, scratch
 
 LOAD = "load"
-WORKLOADS = (
-    "smtp-receive smtp-fanout smtp-large smtp-session submission imap-commands imap-session imap-select imap-fetch imap-body "
-    "imap-store imap-append imap-search imap-sort imap-copy imap-idle imap-resync pop3-session pop3-stat"
-).split()
+WORKLOADS = [
+    "smtp-receive",
+    "smtp-fanout",
+    "smtp-large",
+    "smtp-session",
+    "submission",
+    "imap-commands",
+    "imap-session",
+    "imap-select",
+    "imap-fetch",
+    "imap-body",
+    "imap-store",
+    "imap-append",
+    "imap-search",
+    "imap-sort",
+    "imap-copy",
+    "imap-idle",
+    "imap-resync",
+    "pop3-session",
+    "pop3-stat",
+]
 NEED_BIG = {"imap-select", "imap-fetch", "imap-store", "imap-search", "imap-sort", "imap-resync"}
 """Workloads on the mailbox of 50,000."""
 BEGIN, END = "<!-- benchmarks.beside: from here -->", "<!-- benchmarks.beside: to here -->"
@@ -175,8 +192,12 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(WORKLOADS), help="these workloads, comma-separated")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--big", type=int, default=50_000, help="messages in the large mailbox")
-    parser.add_argument("--set", action="append", default=[], metavar="WORKLOAD.OPTION=VALUE", help="a count of the tool")
-    parser.add_argument("--peer", default="", metavar="WORDS", help='"sdbox", "maildir tuned": another format, other settings')
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="WORKLOAD.OPTION=VALUE", help="a count of the tool"
+    )
+    parser.add_argument(
+        "--peer", default="", metavar="WORDS", help='"sdbox", "maildir tuned": another format, other settings'
+    )
     parser.add_argument("--minutes", type=float, default=40, help="no run begins later than this")
     parser.add_argument("--out", type=Path, default=Path("beside.json"), help="the file of all figures")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the markers of this file")

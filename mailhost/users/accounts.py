@@ -1,8 +1,11 @@
 """Accounts and aliases."""
 
-from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy import bindparam as bind
+from typing import Any
 
+from sqlalchemy import bindparam as bind
+from sqlalchemy import func, insert, select, update
+
+from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
@@ -15,20 +18,27 @@ from mailhost.users.values import Account
 
 POSTMASTER = "postmaster"
 
-# Built once: to build a statement takes longer than to run it.
 _HERE = (domain.c.name == bind("domain"), account.c.local_part == bind("local_part"))
-FIND = select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE)
-PASSWORD_OF = (
+FIND = Hot(
+    select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE),
+    "domain",
+    "local_part",
+)
+PASSWORD_OF = Hot(
     select(account, domain.c.name, credential.c.secret)
     .join(domain, domain.c.id == account.c.domain_id)
     .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
-    .where(*_HERE)
+    .where(*_HERE),
+    "domain",
+    "local_part",
 )
-TARGETS_OF = (
+TARGETS_OF = Hot(
     select(alias.c.target)
     .join(domain, domain.c.id == alias.c.domain_id)
     .where(domain.c.name == bind("domain"), alias.c.local_part == bind("local_part"))
-    .order_by(alias.c.id)
+    .order_by(alias.c.id),
+    "domain",
+    "local_part",
 )
 
 
@@ -109,17 +119,17 @@ def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> Ui
 @one_statement
 def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
-    row = tx.execute(FIND, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
-    if row is None:
+    rows = tx.found(FIND, domain_name, spelled(local_part))
+    if not rows:
         raise AccountMissing
-    return _value(row)
+    return _value(rows[0])
 
 
 @one_statement
 def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
     """An account and the hash of its password."""
-    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
-    return None if row is None else (_value(row), row.secret)
+    rows = tx.found(PASSWORD_OF, domain_name, spelled(local_part))
+    return (_value(rows[0]), rows[0].secret) if rows else None
 
 
 @one_statement
@@ -135,7 +145,7 @@ def list_accounts(tx: Transaction) -> list[Account]:
 @one_statement
 def targets_of(tx: Transaction, local_part: str, domain_name: str) -> list[str]:
     """What an alias stands for; nothing where there is none."""
-    return list(tx.execute(TARGETS_OF, {"domain": domain_name, "local_part": local_part}).scalars())
+    return [row.target for row in tx.found(TARGETS_OF, domain_name, local_part)]
 
 
 def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
@@ -148,5 +158,5 @@ def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
     return any(counts)
 
 
-def _value(row: Row[tuple[object, ...]]) -> Account:
+def _value(row: Any) -> Account:
     return Account(row.id, f"{row.local_part}@{row.name}", bool(row.disabled), row.auth_version)
