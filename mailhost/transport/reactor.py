@@ -27,7 +27,7 @@ Program = Callable[[asyncio.Event], Awaitable[int]]
 
 
 class Reactor(AsyncioSelectorReactor):
-    """asyncio's reactor, which sees a reset also when octets came just before it.
+    """asyncio's reactor, which writes at once, and sees a reset also when octets came just before it.
 
     After a reset uvloop reads once more, and then never again; if that reading gave the octets, nobody would hear of the
     reset, and the conversation would last until its deadline.
@@ -38,6 +38,20 @@ class Reactor(AsyncioSelectorReactor):
         connected = getattr(selectable, "socket", None)
         if read and connected is not None and connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.callLater(0, self._lost, selectable)  # type: ignore[no-untyped-call]  # Twisted's own
+
+    def addWriter(self, writer: Any) -> None:  # noqa: N802
+        """Octets go out at once, as many as the system takes: to be told first that it takes some costs a turn of the loop.
+
+        A transport that asks without any (it is to be closed, or to connect) is told as before.
+        """
+        if getattr(writer, "_tempDataLen", 0) and writer not in self._writers:
+            why = writer.doWrite()
+            if why:
+                self.callLater(0, self._lost, writer)  # type: ignore[no-untyped-call]  # Twisted's own
+                return
+            if not writer.dataBuffer:
+                return
+        super().addWriter(writer)  # type: ignore[no-untyped-call]  # Twisted's own
 
     def _lost(self, selectable: Any) -> None:
         """A turn later: what was read last is read by its conversation first."""
