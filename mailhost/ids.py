@@ -17,6 +17,7 @@ BlobId = NewType("BlobId", int)
 JourneyId = NewType("JourneyId", int)
 """One accepted message on its way; also the key of its `acceptance`."""
 DeliveryId = NewType("DeliveryId", int)
+EventId = NewType("EventId", int)
 ConnectionId = NewType("ConnectionId", int)
 Uid = NewType("Uid", int)
 ModSeq = NewType("ModSeq", int)

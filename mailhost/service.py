@@ -28,6 +28,7 @@ from mailhost.pop3.factory import POP3Factory
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
+from mailhost.trace.recorder import Recorder, RecorderSettings
 from mailhost.transport import reactor
 from mailhost.transport.connection import ConversationFactory, Listening
 from mailhost.transport.limits import ConnectionLimit
@@ -60,6 +61,10 @@ async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Even
     reactor.need_open_files(config.server.open_files)
     async with AsyncExitStack() as stack:
         services = await open_services(config, events, stack)
+        recorder = Recorder(services.database, events, recorder_settings(config))
+        if config.trace.keep_events:
+            events.subscribe(recorder)
+            stack.push_async_callback(recorder.flush)
         tls = ServerTLS(config.tls.certificate, config.tls.key)
         ports: dict[ConversationFactory, IListeningPort] = {}
         stack.push_async_callback(end, ports, config.server.grace)
@@ -69,7 +74,7 @@ async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Even
         served = {name: listener.port for name, listener in config.listeners.items()}
         events.publish(SERVES, data={"bind": config.server.bind, **served})
         ready({"ports": served})
-        code = await watch(stop, events, background(config, services))
+        code = await watch(stop, events, background(config, services) | {"trace": recorder.run()})
     events.publish(ENDED)
     return code
 
@@ -201,11 +206,16 @@ def limits(config: Config, listener: Listener) -> Limits:
     )
 
 
+def recorder_settings(config: Config) -> RecorderSettings:
+    return RecorderSettings(delay=config.trace.delay, most_a_minute=config.trace.most_a_minute)
+
+
 def sweep_settings(config: Config) -> SweepSettings:
     kept = config.store
     return SweepSettings(
         keep_expunged=kept.keep_expunged,
         keep_deliveries=kept.keep_deliveries,
+        keep_events=config.trace.keep_events,
         orphan_age=kept.orphan_age,
         every=kept.sweep_interval,
     )

@@ -13,6 +13,7 @@ from mailhost.queue import entries, finished
 from mailhost.store import blobs, expunged
 from mailhost.store.blobs import Window
 from mailhost.store.octets import BlobStore
+from mailhost.trace import entries as entries_of_trace
 
 IN_USE = (expunged.blobs_in_use(), entries.blobs_in_use())
 """Who may still name a blob."""
@@ -22,6 +23,7 @@ IN_USE = (expunged.blobs_in_use(), entries.blobs_in_use())
 class SweepSettings:
     keep_expunged: timedelta = timedelta(days=7)
     keep_deliveries: timedelta = timedelta(days=30)
+    keep_events: timedelta = timedelta(days=30)
     keep_blobs: timedelta = timedelta(hours=1)
     """How long octets stay that nothing names; the clocks of several nodes may differ by less."""
     orphan_age: timedelta = timedelta(hours=24)
@@ -40,6 +42,7 @@ class Swept:
     acceptances: int
     blobs: int
     files: int
+    events: int = 0
 
 
 class Sweeper:
@@ -69,7 +72,8 @@ class Sweeper:
         settings = self._settings
         gone = await self._all_of(expunged.forget, self._before(settings.keep_expunged))
         acceptances = await self._all_of(finished.forget, self._before(settings.keep_deliveries))
-        return Swept(gone, acceptances, await self._sweep_blobs(), await self._sweep_files())
+        events = await self._all_of(entries_of_trace.forget, self._before(settings.keep_events))
+        return Swept(gone, acceptances, await self._sweep_blobs(), await self._sweep_files(), events)
 
     async def _all_of(self, forget: Callable[..., int], before: Millis) -> int:
         total = 0

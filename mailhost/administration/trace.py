@@ -1,73 +1,53 @@
-"""Where is my message? The ledger's answer in sentences, and as values for programs."""
+"""A journey told: in sentences for people, as values for programs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from mailhost.database.database import Database
+from mailhost.administration.journeys import Copy, Incident, Journey, Place, Step, trace
+from mailhost.events.event import AUTH_FAIL, CLIENT_MISTAKE, REFUSED, STORE_EXPUNGE, STORE_FETCH, STORE_FLAG
 from mailhost.ids import Millis, text_of
-from mailhost.queue import search
-from mailhost.queue.values import Acceptance, Delivery, State
-from mailhost.store import mailboxes
-from mailhost.store.errors import MailboxMissing
-from mailhost.store.values import MailboxKey
+from mailhost.queue.values import State
+from mailhost.trace.recorder import COPIED, MOVED
+from mailhost.trace.values import Entry
 
-MOST = 100
-"""Journeys of one answer; the newest."""
+__all__ = ["as_values", "sentences", "trace"]
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """What became of one recipient."""
-
-    delivery: Delivery
-    mailbox: str | None
-    """The name of the mailbox where it was stored; None where it is not stored, or the mailbox is no more."""
+def sentences(found: Journey | Incident) -> Iterator[str]:
+    """In plain words, in the machine's own time: the acceptance first, then a line for each recipient and each step."""
+    return _journey(found) if isinstance(found, Journey) else _incident(found.entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """One accepted message, and what became of it for each recipient."""
-
-    acceptance: Acceptance
-    copies: tuple[Copy, ...]
-
-
-async def trace(database: Database, words: Sequence[str], most: int = MOST) -> list[Journey]:
-    """The newest messages that all words fit (addresses, parts of them, journeys); the oldest first."""
-    found = await database.read(search.journeys, tuple(words), most)
-    return [
-        Journey(acceptance, tuple([Copy(each, await _mailbox(database, each)) for each in deliveries]))
-        for acceptance, deliveries in found
-    ]
-
-
-async def _mailbox(database: Database, delivery: Delivery) -> str | None:
-    if delivery.account is None or delivery.mailbox is None:
-        return None
-    try:
-        return (await database.read(mailboxes.get, MailboxKey(delivery.account, delivery.mailbox))).name
-    except MailboxMissing:
-        return None
-
-
-def sentences(journey: Journey) -> Iterator[str]:
-    """The journey in plain words: its acceptance first, then a line for each recipient."""
+def _journey(journey: Journey) -> Iterator[str]:
     accepted = journey.acceptance
-    sender = f"<{accepted.reverse_path}>"
     by = f"{accepted.peer or 'this server itself'}{', logged in' if accepted.login is not None else ''}"
     yield (
-        f"{text_of(accepted.journey)}: accepted {_moment(accepted.at)} from {sender} ({by}), "
+        f"{text_of(accepted.journey)}: accepted {_moment(accepted.at)} from <{accepted.reverse_path}> ({by}), "
         f"{accepted.size:,} octets, for {_people(journey)}"
     )
+    if named := "   ".join(_names(journey)):
+        yield f"  {named}"
     for each in journey.copies:
         yield f"  {each.delivery.recipient}: {WORDS[each.delivery.state](each)}"
+        for line in _afterwards(each, accepted.at):
+            yield f"    {line}"
+
+
+def _names(journey: Journey) -> Iterator[str]:
+    accepted = journey.acceptance
+    if accepted.subject:
+        yield f"Subject: {accepted.subject}"
+    if accepted.message_id:
+        yield f"Message-ID: {accepted.message_id}"
 
 
 def _people(journey: Journey) -> str:
     named = [each.delivery for each in journey.copies if each.delivery.parent is None]
     return f"{len(named)} recipient" + "s" * (len(named) != 1)
+
+
+# What became of a recipient.
 
 
 def _stored(copy: Copy) -> str:
@@ -103,25 +83,142 @@ WORDS: Mapping[State, Callable[[Copy], str]] = {
 }
 
 
+# What its owner did with it.
+
+
+def _afterwards(copy: Copy, accepted: Millis) -> Iterator[str]:
+    for line, times, last in _repeated(copy.steps):
+        first = line[0].entry.at
+        again = f" ({times} times, the last {_clock(last, first)})" if times > 1 else ""
+        yield f"{_clock(first, accepted)} {line[1]}{again}"
+    for place in copy.places:
+        yield from _now(place, accepted)
+
+
+def _repeated(steps: Sequence[Step]) -> Iterator[tuple[tuple[Step, str], int, Millis]]:
+    """Each step with its words; the same ones in a row are told once."""
+    first: tuple[Step, str] | None = None
+    times, last = 0, Millis(0)
+    for step in steps:
+        said = STEPS[step.entry.kind](step) + _by(step.entry)
+        if first is not None and said != first[1]:
+            yield first, times, last
+            first, times = None, 0
+        first = first or (step, said)
+        times, last = times + 1, step.entry.at
+    if first is not None:
+        yield first, times, last
+
+
+def _flagged(step: Step) -> str:
+    action, _, named = str(step.entry.data.get("change", "")).partition(" ")
+    flags = named.strip("()") or "none"
+    return {"+FLAGS": f"marked {flags}", "-FLAGS": f"mark {flags} taken away"}.get(action, f"marks set to: {flags}")
+
+
+def _went(verb: str) -> Callable[[Step], str]:
+    def say(step: Step) -> str:
+        where = step.target if step.target is not None else "a mailbox that is no more"
+        return f"{verb} to {where} as UID {step.target_uid}"
+
+    return say
+
+
+STEPS: Mapping[str, Callable[[Step], str]] = {
+    STORE_FETCH: lambda _: "fetched",
+    STORE_FLAG: _flagged,
+    STORE_EXPUNGE: lambda _: "deleted",
+    MOVED: _went("moved"),
+    COPIED: _went("copied"),
+}
+
+
+def _by(entry: Entry) -> str:
+    """By POP3 from 192.0.2.7 (Thunderbird)"""
+    by = entry.data
+    protocol = f" by {str(by['protocol']).upper()}" if by.get("protocol") else ""
+    address = f" from {by['address']}" if by.get("address") else ""
+    client = f" ({by['client']})" if by.get("client") else ""
+    return protocol + address + client
+
+
+def _now(place: Place, accepted: Millis) -> Iterator[str]:
+    """From the store itself: true also when a crash has cost the last events."""
+    now = place.now
+    if now.is_there:
+        marks = f", marked {' '.join(now.flags)}" if now.flags else ", not read"
+        yield f"now in {now.mailbox} as UID {place.uid}{marks}"
+    elif place.left:
+        return
+    elif now.expunged_at is not None:
+        yield f"{_clock(now.expunged_at, accepted)} deleted; by whom was not recorded"
+    elif now.mailbox is None:
+        yield "that mailbox has been deleted, and the message with it"
+    else:
+        yield f"no longer in {now.mailbox}; when it left is not recorded"
+
+
+# What was never accepted.
+
+
+def _incident(entry: Entry) -> Iterator[str]:
+    by = entry.data
+    who = f"{by.get('address') or 'an unknown address'} by {by.get('listener', '?')}"
+    yield f"{_moment(entry.at)} {INCIDENTS[entry.kind](by)} ({who})"
+
+
+def _refused(by: Mapping[str, Any]) -> str:
+    sender = f"from <{by.get('sender', '')}>"
+    to = f" for {', '.join(by['recipients'])}" if by.get("recipients") else ""
+    return f"refused: a message {sender}{to}; answered {by.get('reply', '')}"
+
+
+INCIDENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    REFUSED: _refused,
+    AUTH_FAIL: lambda by: f"login refused{' as ' + str(by['user']) if by.get('user') else ''}: {by.get('cause', '')}",
+    CLIENT_MISTAKE: lambda by: f"a client with wrong settings: {by.get('cause', '')}",
+}
+
+
+# Moments.
+
+
 def _finished(copy: Copy) -> str:
     return "at no known time" if copy.delivery.finished_at is None else _moment(copy.delivery.finished_at)
 
 
 def _moment(at: Millis) -> str:
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{_local(at):%Y-%m-%d %H:%M:%S %Z}"
 
 
-def as_values(journey: Journey) -> dict[str, Any]:
-    """For programs; moments are milliseconds since 1970 UTC."""
-    accepted = journey.acceptance
+def _clock(at: Millis, base: Millis) -> str:
+    """The time of the day, where the day is told before."""
+    return f"{_local(at):%H:%M:%S}" if _local(at).date() == _local(base).date() else f"{_local(at):%Y-%m-%d %H:%M:%S}"
+
+
+def _local(at: Millis) -> datetime:
+    return datetime.fromtimestamp(at / 1000).astimezone()
+
+
+# For programs.
+
+
+def as_values(found: Journey | Incident) -> dict[str, Any]:
+    """Moments are milliseconds since 1970 UTC. What was accepted has a `journey`, an incident a `kind`."""
+    if isinstance(found, Incident):
+        return {"kind": found.entry.kind, "at": found.entry.at, **found.entry.data}
+    accepted = found.acceptance
     return {
         "journey": text_of(accepted.journey),
         "accepted_at": accepted.at,
         "from": accepted.reverse_path,
         "peer": accepted.peer,
+        "helo": accepted.helo,
         "logged_in": accepted.login is not None,
         "octets": accepted.size,
-        "recipients": [_as_value(each) for each in journey.copies],
+        "subject": accepted.subject,
+        "message_id": accepted.message_id,
+        "recipients": [_as_value(each) for each in found.copies],
     }
 
 
@@ -138,4 +235,23 @@ def _as_value(copy: Copy) -> dict[str, Any]:
         "next_try": row.next_try,
         "tries": row.tries,
         "finished_at": row.finished_at,
+        "steps": [_step_value(each) for each in copy.steps],
+        "places": [_place_value(each) for each in copy.places],
+    }
+
+
+def _step_value(step: Step) -> dict[str, Any]:
+    known = {name: value for name, value in step.entry.data.items() if not name.startswith("to_")}
+    to = {} if step.target_uid is None else {"to": step.target, "to_uid": step.target_uid}
+    return {"at": step.entry.at, "kind": step.entry.kind, "mailbox": step.mailbox, **known, **to}
+
+
+def _place_value(place: Place) -> dict[str, Any]:
+    now = place.now
+    return {
+        "mailbox": now.mailbox,
+        "uid": place.uid,
+        "is_there": now.is_there,
+        "flags": list(now.flags),
+        "expunged_at": now.expunged_at,
     }

@@ -19,14 +19,15 @@ NOTHING = 1
 @SET
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each message.")
 def command(config_path: Path, overrides: tuple[str, ...], words: tuple[str, ...], as_json: bool) -> int:
-    """Tell what became of messages: accepted when, from whom, and where each recipient's copy is now.
+    """Tell what became of messages: accepted when, from whom, where each recipient's copy is now, and who fetched, moved or deleted it.
 
-    WORDS are addresses, parts of them, or the journey that the reply after DATA and the Received field name; a message
-    is told of when all of them fit. The newest hundred, the oldest first; exit code 1 when there is none.
+    WORDS are addresses, subjects or Message-IDs, parts of them, or the journey that the reply after DATA and the Received
+    field name; a message is told of when all of them fit. What was refused is found by its addresses, as are logins that
+    failed. The newest hundred, the oldest first; exit code 1 when there is none.
     """
     found = asyncio.run(office.trace(load(config_path, overrides), words))
     for said, values in found:
         click.echo(json.dumps(values) if as_json else "\n".join(said))
     if not found and not as_json:
-        click.echo("no such message is in the ledger")
+        click.echo("no such message is in the ledger, and none that was refused")
     return 0 if found else NOTHING

@@ -242,6 +242,17 @@ class Limits(Section, frozen=True):
     """Mailboxes of one account, by CREATE and RENAME. Names that it is subscribed to may be twice as many: they stay when a mailbox is gone."""
 
 
+class Trace(Section, frozen=True):
+    """What `mailhost trace` can tell beside the ledger: who fetched, flagged, moved or deleted a message, and what was refused."""
+
+    keep_events: Span = days(30)
+    """How long events stay. "0s" records none."""
+    delay: Annotated[Duration, Least(milliseconds(10)), Most(minutes(1))] = milliseconds(250)
+    """How long events are gathered before they are written together. A crash costs as much of them; never mail."""
+    most_a_minute: Count = 1_000
+    """Refusals, wrong passwords and mistakes of clients that are recorded in a minute: strangers must not fill the disk with them."""
+
+
 class Log(Section, frozen=True):
     """What the server says of itself, on standard error. Never a password, never a body."""
 
@@ -267,6 +278,7 @@ class Config(Section, frozen=True):
     login: Login = Login()
     store: Store = Store()
     limits: Limits = Limits()
+    trace: Trace = Trace()
     log: Log = Log()
 
     @property

@@ -33,5 +33,7 @@ async def deliver_notice(database: Database, blobs: BlobStore, host: str, to: Ad
     await arrival.write(header.encode() + text.replace("\n", "\r\n").encode())
     content = await arrival.finish()
     recipient = await Directory(database).route(to.local, to.domain)
-    acceptance = Acceptance(journey, at, "", "", None, "", content.blob.id, b"", content.blob.size, smtputf8=is_utf8)
+    acceptance = Acceptance(
+        journey, at, "", "", None, "", content.blob.id, b"", content.blob.size, smtputf8=is_utf8, subject=subject
+    )
     await database.write(accept, AcceptRequest(acceptance, content, (recipient,)))

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import structlog
 
 from mailhost.events.event import CONNECTION_CLOSE, DATA_BLOCK, FAULT, Event
+from mailhost.events.messages import Messages
 from mailhost.ids import ConnectionId, text_of
 
 LONGEST_SHOWN = 2000
@@ -52,6 +53,8 @@ def log(event: Event) -> None:
 
 def _printable(value: Any) -> Any:
     """Control characters are shown, never sent to the terminal: a client's words may hold any."""
+    if isinstance(value, Messages):
+        value = str(value)
     if not isinstance(value, str) or value.isprintable():
         return value
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)

@@ -34,6 +34,7 @@ GROUP_OCTETS = 256 << 10
 """Messages whose octets are read together."""
 FLUSH_OCTETS = 64 << 10
 FIELDS = (Text.FIELDS, Text.FIELDS_NOT)
+SEEN_BY_FETCH = "+FLAGS (\\Seen)"
 MOST_HEADER_OCTETS = 512 << 10
 """Of a header in which fields are looked for."""
 
@@ -100,6 +101,8 @@ class Plan:
     """The items of one message, as a format of its row."""
     stored: bool
     sets_seen: bool
+    reads: bool
+    """Whether it gives some text of the messages, more than a header."""
 
     def with_flags(self) -> "Plan":
         """FETCH of a body tells the flag that it sets."""
@@ -122,12 +125,16 @@ def compiled(asked: tuple[FetchItem, ...], beside_flags: tuple[IndexItem, ...] =
     )
     form = b"* %d FETCH (" + b" ".join(each.form for each in columns)
     stored = any(each.stored for each in columns)
-    return Plan(items, columns, beside_flags, bodies, form, stored, any(not each.item.peek for each in bodies))
+    sets_seen = any(not each.item.peek for each in bodies)
+    reads = any(each.item.section.text in (Text.ALL, Text.TEXT) for each in bodies)
+    return Plan(items, columns, beside_flags, bodies, form, stored, sets_seen, reads)
 
 
 async def fetch(session: IMAPSession, uids: Sequence[Uid], plan: Plan, told: frozenset[Uid] = frozenset()) -> None:
     """Write the FETCH responses. `told` are messages of which FLAGS is told unasked, because this FETCH changed them."""
     await _Fetching(session, plan, told).run(uids)
+    if plan.reads:
+        stored.fetched(session, uids)
 
 
 class _Fetching:
@@ -311,5 +318,5 @@ async def mark_seen(session: IMAPSession, uids: Sequence[Uid]) -> frozenset[Uid]
         return frozenset()
     if done.changed:
         view.knows(done.mod_seq)
-        stored.flagged(session, [uid for uid, _ in done.messages])
+        stored.flagged(session, [uid for uid, _ in done.messages], SEEN_BY_FETCH)
     return frozenset(uid for uid, _ in done.messages)

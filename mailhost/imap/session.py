@@ -91,6 +91,7 @@ class Selected:
     """The mailbox that is open."""
 
     key: MailboxKey
+    name: str
     index: MailboxIndex
     view: View
     flag_names: FlagNames
@@ -259,7 +260,9 @@ class IMAPSession(ReadingSession):
         return self.selected.view.uids(messages)
 
     def select(self, found: Mailbox, index: MailboxIndex, view: View, names: FlagNames, *, read_only: bool) -> None:
-        self.current = Selected(MailboxKey(found.account, found.id), index, view, names, read_only, found.uid_next)
+        self.current = Selected(
+            MailboxKey(found.account, found.id), found.name, index, view, names, read_only, found.uid_next
+        )
 
     async def leave(self) -> None:
         """The mailbox is closed. What came while it was open was recent to this session, and will be to no other."""

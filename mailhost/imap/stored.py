@@ -1,50 +1,56 @@
-"""What sessions do to mailboxes, as events for the log and the lab: `store.flag`, `store.add`, `store.expunge` (design.md 9)."""
+"""What sessions do to mailboxes, as events for the log, the trace and the lab (design.md 9)."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from typing import Any
 
-from mailhost.events.event import STORE_ADD, STORE_EXPUNGE, STORE_FLAG
+from mailhost.events.event import STORE_ADD, STORE_EXPUNGE, STORE_FETCH, STORE_FLAG
+from mailhost.events.messages import Messages
 from mailhost.ids import Uid
 from mailhost.imap.session import IMAPSession
-from mailhost.store.values import MailboxKey
-
-MOST_RANGES = 50
-"""Of UIDs that one event names; how many messages there were it says in any case."""
+from mailhost.store.values import Copied, Mailbox
 
 
-def flagged(session: IMAPSession, uids: Sequence[Uid]) -> None:
-    """Messages of the open mailbox have other flags."""
-    _publish(session, STORE_FLAG, session.selected.key, uids)
+def fetched(session: IMAPSession, uids: Sequence[Uid]) -> None:
+    """The text of messages of the open mailbox was written to the client."""
+    _publish(session, STORE_FETCH, _of_open(session, uids))
 
 
-def added(session: IMAPSession, mailbox: MailboxKey, uids: Sequence[Uid]) -> None:
-    """Messages came into a mailbox."""
-    _publish(session, STORE_ADD, mailbox, uids)
+def flagged(session: IMAPSession, uids: Sequence[Uid], change: str) -> None:
+    r"""Messages of the open mailbox have other flags; `change` is what STORE says of it, `+FLAGS (\Seen)`."""
+    _publish(session, STORE_FLAG, _of_open(session, uids), change=change)
+
+
+def appended(session: IMAPSession, mailbox: Mailbox, uid: Uid) -> None:
+    """A message came from the client."""
+    _publish(session, STORE_ADD, _of(mailbox, [uid]))
+
+
+def copied(session: IMAPSession, target: Mailbox, done: Copied) -> None:
+    """Messages of the open mailbox are in another one too."""
+    _publish(session, STORE_ADD, _of(target, done.targets), source=_of_open(session, done.sources))
+
+
+def moved(session: IMAPSession, target: Mailbox, done: Copied) -> None:
+    """Messages of the open mailbox are in another one now."""
+    source = _of_open(session, done.sources)
+    _publish(session, STORE_ADD, _of(target, done.targets), source=source, moved=True)
+    _publish(session, STORE_EXPUNGE, source, moved=True)
 
 
 def expunged(session: IMAPSession, uids: Sequence[Uid]) -> None:
     """Messages left the open mailbox."""
-    _publish(session, STORE_EXPUNGE, session.selected.key, uids)
+    _publish(session, STORE_EXPUNGE, _of_open(session, uids))
 
 
-def _publish(session: IMAPSession, kind: str, mailbox: MailboxKey, uids: Sequence[Uid]) -> None:
-    if uids:
-        session.publish(kind, data={"mailbox": mailbox, "uids": ranges(uids), "messages": len(uids)})
+def _of(mailbox: Mailbox, uids: Sequence[Uid]) -> Messages:
+    return Messages(mailbox.account, mailbox.id, mailbox.name, uids)
 
 
-def ranges(uids: Sequence[Uid]) -> str:
-    """Ascending UIDs as a set, cut off where it would become long."""
-    runs = list(islice(_runs(uids), MOST_RANGES + 1))
-    shown = ",".join(str(low) if low == high else f"{low}:{high}" for low, high in runs[:MOST_RANGES])
-    return shown + ",..." if len(runs) > MOST_RANGES else shown
+def _of_open(session: IMAPSession, uids: Sequence[Uid]) -> Messages:
+    selected = session.selected
+    return Messages(selected.key.account, selected.key.id, selected.name, uids)
 
 
-def _runs(uids: Sequence[Uid]) -> Iterator[tuple[Uid, Uid]]:
-    """Each found by bisection: in a run the UIDs grow as their places do, and a mailbox of 50,000 is often one."""
-    start = 0
-    while start < len(uids):
-        offset = uids[start] - start
-        end = bisect_right(range(len(uids)), offset, lo=start, key=lambda place: uids[place] - place)
-        yield uids[start], uids[end - 1]
-        start = end
+def _publish(session: IMAPSession, kind: str, of: Messages, **data: Any) -> None:
+    if of.uids:
+        session.publish(kind, data={"messages": of, "count": len(of.uids), **data})

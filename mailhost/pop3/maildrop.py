@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mailhost.database.database import Database
 from mailhost.database.errors import Refused
+from mailhost.events.messages import Messages
 from mailhost.ids import AccountId, Uid, UidValidity, now, text_of
 from mailhost.message.form import Form
 from mailhost.pop3.grammar import MessageNumber
@@ -109,6 +110,10 @@ class Maildrop:
     def deleted_uids(self) -> list[Uid]:
         """What QUIT is to remove, ascending."""
         return [Uid(self._uids[number - 1]) for number in sorted(self._deleted)]
+
+    def event_of(self, uids: Sequence[Uid]) -> Messages:
+        """As events name messages."""
+        return Messages(self.key.account, self.key.id, INBOX, uids)
 
     def close(self) -> None:
         """The next client may come."""

@@ -27,6 +27,8 @@ INSERT_ACCEPTANCE = Hot(
     "envid",
     "ret",
     "release_at",
+    "subject",
+    "message_id",
 )
 INSERT_DELIVERY = Hot(
     insert(delivery),
@@ -144,6 +146,8 @@ def _acceptance_row(a: Acceptance) -> tuple[Any, ...]:
         a.envid,
         a.ret,
         None,
+        a.subject,
+        a.message_id,
     )
 
 
@@ -207,4 +211,6 @@ def acceptance_of(row: Row[Any]) -> Acceptance:
         bool(m[c.smtputf8]),
         m[c.envid],
         m[c.ret],
+        m[c.subject],
+        m[c.message_id],
     )

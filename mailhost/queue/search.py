@@ -1,4 +1,4 @@
-"""Where is my message? The ledger asked by words: an address, a part of one, or a journey."""
+"""Where is my message? The ledger asked by words: an address, a subject, a Message-ID, parts of them, a peer's address, or a journey."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +35,8 @@ def _fits(word: str) -> ColumnElement[bool]:
     wanted = word[:LONGEST_WORD].lower()
     to = or_(*(_holds(delivery.c[name], wanted) for name in ("recipient", "original")))
     named = exists().where(and_(delivery.c.acceptance_id == acceptance.c.id, to))
-    fits = [_holds(acceptance.c.reverse_path, wanted), named]
+    fits = [_holds(acceptance.c[name], wanted) for name in ("reverse_path", "subject", "message_id")]
+    fits += [named, acceptance.c.peer == wanted]
     if (journey := _journey(wanted)) is not None:
         fits.append(acceptance.c.id == journey)
     return or_(*fits)

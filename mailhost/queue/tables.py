@@ -21,6 +21,8 @@ acceptance = Table(
     Column("envid", String),
     Column("ret", String),
     Column("release_at", Moment),
+    Column("subject", String, nullable=False, server_default=""),  # decoded, cut to a line
+    Column("message_id", String, nullable=False, server_default=""),  # with its angle brackets
     Index(None, "blob_id"),
 )
 

@@ -36,6 +36,10 @@ class Acceptance:
     smtputf8: bool = False
     envid: str | None = None
     ret: str | None = None
+    subject: str = ""
+    """Decoded and cut to a line: what people ask by."""
+    message_id: str = ""
+    """With its angle brackets; a field of the message, and not a name that is ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ class Envelope:
         """Whether the message may hold any octet, and lines of any length (RFC 3030 section 3)."""
         return self.body == BINARY
 
+    def addresses(self) -> list[str]:
+        """Of those who were accepted so far."""
+        return [each.address for each in self.recipients]
+
 
 @dataclass(slots=True)
 class Wishes:

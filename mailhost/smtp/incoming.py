@@ -9,6 +9,7 @@ from mailhost.events.event import DATA_BLOCK, FAULT, QUEUE_ADD, STORE_ADD
 from mailhost.ids import JourneyId, fresh, now, text_of
 from mailhost.message.newlines import has_bare_newline
 from mailhost.message.received import Hop, received_count, received_field
+from mailhost.message.summary import message_id_of, subject_of
 from mailhost.queue.values import Acceptance, State
 from mailhost.smtp import replies
 from mailhost.smtp.authors import Authors, foreign_author
@@ -82,7 +83,7 @@ class Incoming:
         finally:
             await arrival.release()
         self._session.idle_commands = 0
-        self._tell(accepted, request.acceptance.size)
+        self._tell(accepted, request.acceptance)
         return replies.OK.saying(f"Accepted as {text_of(self.journey)}")
 
     async def _committed(self, request: AcceptRequest) -> Accepted:
@@ -166,6 +167,8 @@ class Incoming:
             smtputf8=envelope.smtputf8,
             envid=envelope.envid,
             ret=envelope.ret,
+            subject=subject_of(content.structure.header_cache),
+            message_id=message_id_of(content.structure.message_id),
         )
 
     def _received(self) -> bytes:
@@ -191,11 +194,13 @@ class Incoming:
         name = "UTF8SMTP" if session.envelope.smtputf8 else "ESMTP"
         return name + "S" * session.encrypted + "A" * (session.login is not None)
 
-    def _tell(self, accepted: Accepted, size: int) -> None:
+    def _tell(self, accepted: Accepted, acceptance: Acceptance) -> None:
         for row in accepted.deliveries:
             kind = STORE_ADD if row.state is State.STORED else QUEUE_ADD
-            self._session.publish(
-                kind,
-                journey=self.journey,
-                data={"recipient": row.recipient, "state": row.state.name.lower(), "uid": row.uid, "octets": size},
-            )
+            data: dict[str, object] = {
+                "sender": acceptance.reverse_path,
+                "recipient": row.recipient,
+                "state": row.state.name.lower(),
+            }
+            data |= {} if row.uid is None else {"uid": row.uid}
+            self._session.publish(kind, journey=self.journey, data=data | {"octets": acceptance.size})

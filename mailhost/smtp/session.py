@@ -14,6 +14,7 @@ from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import Refused
 from mailhost.delivery.route import RecipientUnknown
 from mailhost.events.event import REFUSED
+from mailhost.message.address import Address
 from mailhost.smtp import replies
 from mailhost.smtp.envelope import Envelope, Wishes
 from mailhost.smtp.grammar import Reader
@@ -39,6 +40,8 @@ class State(enum.Enum):
     """A message is under way by BDAT (RFC 3030)."""
 
 
+MOST_NAMED = 20
+"""Recipients that an event names."""
 LONGEST_SHOWN_VERB = 64
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """A bare CR among them (RFC 5321 section 2.3.8); a TAB is taken for a space."""
@@ -90,6 +93,7 @@ REFUSALS: Mapping[type[Refused], Reply] = {
     LoginBusy: replies.LOGIN_BUSY,
 }
 HELLOS = frozenset({"HELO", "EHLO"})
+BRING_MESSAGE = frozenset({"DATA", "BDAT"})
 FAREWELLS = {
     "timeout": replies.TOO_SLOW,
     "errors": replies.TOO_MANY_ERRORS,
@@ -138,6 +142,8 @@ class SMTPSession(Session[Reader, Reply]):
         self.transactions = 0
         self.idle_commands = 0
         """Since the last that brought a message, some of one, or a recipient."""
+        self.asked: Address | None = None
+        """The path in the command that is being answered, MAIL or RCPT."""
         self._envelope: Envelope | None = None
         self._reads_utf8 = False
         """Whether the reply that is being made may hold UTF-8: its transaction has said SMTPUTF8 (RFC 6531 section 3.7.4)."""
@@ -193,7 +199,7 @@ class SMTPSession(Session[Reader, Reply]):
         self.send(replies.reply(220, "", f"{self.services.host} ESMTP mailhost"))
 
     async def read(self) -> Request[Reader]:
-        self._reads_utf8 = self._envelope is not None and self._envelope.smtputf8
+        self._reads_utf8, self.asked = self._envelope is not None and self._envelope.smtputf8, None
         try:
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong as problem:
@@ -221,10 +227,20 @@ class SMTPSession(Session[Reader, Reply]):
 
     def send(self, answer: Reply) -> None:
         if answer.code >= 400:
-            self.publish(
-                REFUSED, cause=f"{answer.code} {answer.enhanced} {answer.lines[-1]}", data={"state": self.state.value}
-            )
+            self._tell_refusal(answer)
         self.say(answer)
+
+    def _tell_refusal(self, answer: Reply) -> None:
+        """Who was refused, and for whom: "they say that they wrote to us" is asked for days later."""
+        data: dict[str, Any] = {"state": self.state.value}
+        named = self.asked and self.asked.text()
+        if self._envelope is not None:
+            data["sender"] = "" if self._envelope.reverse_path is None else self._envelope.reverse_path.text()
+            if named or self._verb in BRING_MESSAGE:
+                data["recipients"] = [named] if named else self._envelope.addresses()[:MOST_NAMED]
+        elif named:
+            data["sender"] = named
+        self.publish(REFUSED, cause=f"{answer.code} {answer.enhanced} {answer.lines[-1]}", data=data)
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command of ours may be a password that its client sends at the wrong moment."""

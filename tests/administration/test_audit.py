@@ -17,6 +17,7 @@ from mailhost.delivery.route import recipient, resolve
 from mailhost.ids import JourneyId, Uid, fresh, now
 from mailhost.message.address import Address
 from mailhost.message.budget import Limits
+from mailhost.message.summary import message_id_of, subject_of
 from mailhost.queue.values import Acceptance
 from mailhost.store import mailboxes, messages
 from mailhost.store.octets import BlobSettings, BlobStore
@@ -24,8 +25,8 @@ from mailhost.store.values import Mailbox, MailboxKey
 from mailhost.users import accounts
 from tests.engines import Place
 
-SMALL = b"Subject: small\r\n\r\n" + b"Hello\r\n" * 50
-LARGE = b"Subject: large\r\n\r\n" + b"0123456789" * 20_000 + b"\r\n"
+SMALL = b"Subject: small\r\nMessage-ID: <0@b.example>\r\n\r\n" + b"Hello\r\n" * 50
+LARGE = b"Subject: large\r\nMessage-ID: <1@b.example>\r\n\r\n" + b"0123456789" * 20_000 + b"\r\n"
 
 
 @asynccontextmanager
@@ -62,7 +63,17 @@ async def send(
     await arrival.write(content)
     accepted = await arrival.finish()
     acceptance = Acceptance(
-        JourneyId(fresh()), now(), "192.0.2.1", "client", None, reverse_path, accepted.blob.id, b"Received: x\r\n", 1
+        JourneyId(fresh()),
+        now(),
+        "192.0.2.1",
+        "client",
+        None,
+        reverse_path,
+        accepted.blob.id,
+        b"Received: x\r\n",
+        1,
+        subject=subject_of(accepted.structure.header_cache),
+        message_id=message_id_of(accepted.structure.message_id),
     )
     recipients = []
     for address in addresses:

@@ -15,7 +15,7 @@ from mailhost.administration.sweeper import IN_USE, Sweeper, SweepSettings, Swep
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
 from mailhost.database.transaction import Transaction
-from mailhost.ids import DeliveryId, JourneyId, Millis, Uid, fresh, now
+from mailhost.ids import DeliveryId, EventId, JourneyId, Millis, Uid, fresh, now
 from mailhost.message.form import Form
 from mailhost.queue import entries
 from mailhost.queue.tables import acceptance, delivery
@@ -24,6 +24,8 @@ from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.octets import BlobSettings, BlobStore
 from mailhost.store.tables import blob, blob_chunk, expunged_message, message
 from mailhost.store.values import Place, PreparedBlob
+from mailhost.trace import entries as trace_entries
+from mailhost.trace.values import Entry
 from tests.store.building import account_with, check, count_rows, fill, new
 from tests.store.building import blob as make_blob
 from tests.store.test_surrogates import with_surrogate
@@ -286,3 +288,13 @@ async def test_the_sweeper_outlives_a_database_that_cannot_be_written(database: 
     await again.wait()
     assert not task.done()
     task.cancel()
+
+
+async def test_events_go_when_their_time_is_over(database: Database, world: Any, clock: Clock) -> None:
+    its = world(database)
+    for _ in range(5):
+        entry = Entry(EventId(fresh()), clock.at, "refused", {}, about="a@b.example")
+        await database.write(trace_entries.insert_many, [entry])
+    assert await its.after(29 * DAY) == NOTHING
+    assert (await its.after(2 * DAY)).events == 5
+    assert await database.read(trace_entries.about, ("a@b.example",), 10) == []

@@ -16,10 +16,11 @@ from mailhost.database.migrate import _config, _revision, migrate_postgresql, mi
 from mailhost.database.types import METADATA
 from mailhost.queue import tables as queue_tables
 from mailhost.store import tables as store_tables
+from mailhost.trace import tables as trace_tables
 from mailhost.users import tables as users_tables
 from tests.engines import Place
 
-ALL_TABLES = (queue_tables, store_tables, users_tables)
+ALL_TABLES = (queue_tables, store_tables, trace_tables, users_tables)
 REAL = Path(__file__).parents[2] / "migrations"
 FURTHER = """
 import os

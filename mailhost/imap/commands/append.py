@@ -71,7 +71,7 @@ async def run(session: IMAPSession, request: Append) -> Status:
         await incoming.discard()
         raise
     placed = await _put(session, incoming, _new(request, target, blob, structure, received.crlf.end()), blob, other)
-    stored.added(session, MailboxKey(target.account, target.id), [placed.uid])
+    stored.appended(session, target, placed.uid)
     code = f"APPENDUID {placed.uid_validity} {placed.uid}" if session.dialect.tells_uids else ""
     return ok("APPEND completed", code)
 

@@ -38,7 +38,7 @@ async def run(session: IMAPSession, request: Copy) -> Status:
     key = MailboxKey(target.account, target.id)
     every = not session.by_uid
     copied = await session.written(messages.copy, session.selected.key, uids, key, now(), every)
-    stored.added(session, key, copied.targets)
+    stored.copied(session, target, copied)
     return ok("COPY completed", copy_uid(session, copied))
 
 

@@ -11,7 +11,7 @@ from mailhost.ids import Uid
 from mailhost.imap import stored
 from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.grammar import Reader
-from mailhost.imap.responses import EXPUNGEISSUED, Status, no, ok, uid_set
+from mailhost.imap.responses import EXPUNGEISSUED, FlagNames, Status, no, ok, uid_set
 from mailhost.imap.session import PAGE, IMAPSession
 from mailhost.imap.values import SELECTED, FlagList, MessageSet
 from mailhost.store import flags
@@ -20,6 +20,7 @@ from mailhost.store.values import FlagAction, Flags
 
 DONE = ok("STORE completed")
 SOME_GONE = no("Some of the messages were expunged meanwhile", EXPUNGEISSUED)
+SYSTEM = FlagNames({})
 _ITEM = re.compile(rb"([+-]?FLAGS)(\.SILENT)?", re.IGNORECASE)
 
 Modifier: TypeAlias = Callable[[FlagChange], FlagChange]
@@ -73,7 +74,7 @@ async def run(session: IMAPSession, request: Store) -> Status:
     done = [uid for uid, _ in now.messages]
     if now.changed:
         view.knows(now.mod_seq)
-        stored.flagged(session, done)
+        stored.flagged(session, done, _told(request))
     if len(done) > PAGE:
         await asyncio.sleep(0)
     if not all(map(session.selected.flag_names.bits, request.flags.keywords)):  # one that was new, or another session's
@@ -81,6 +82,12 @@ async def run(session: IMAPSession, request: Store) -> Status:
     await session.tell_news(expunges=False)  # what others did before it: mod-sequences are told in their order
     await _tell(session, now, _unexpected(session, request, uids, before, now) if silent else done)
     return _answer(session, request, uids, now)
+
+
+def _told(request: Store) -> str:
+    r"""As the command has it: `+FLAGS (\Seen)`."""
+    names = filter(None, [SYSTEM.text(request.flags.system, recent=False).decode(), *request.flags.keywords])
+    return f"{request.action.value} ({' '.join(names)})"
 
 
 def _change(session: IMAPSession, request: Store, uids: Sequence[Uid]) -> FlagChange:

@@ -2,6 +2,7 @@
 
 from mailhost import __version__
 from mailhost.conversation.command import Command, SyntaxProblem
+from mailhost.events.event import CLIENT_ID
 from mailhost.imap.extensions.extension import Extension
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status, ok, untagged
@@ -32,7 +33,7 @@ def parse(reader: Reader) -> list[bytes | None]:
 async def run(session: IMAPSession, words: list[bytes | None]) -> Status:
     """What the client says of itself goes to the log."""
     said = [(word or b"").decode("utf-8", "replace") for word in words]
-    session.publish("client.id", data={"said": dict(zip(said[::2], said[1::2], strict=True))})
+    session.publish(CLIENT_ID, data={"said": dict(zip(said[::2], said[1::2], strict=True))})
     session.write(untagged(b"ID", b'("name" "mailhost" "version" "%b")' % __version__.encode()))
     return ok("ID completed")
 

@@ -22,10 +22,9 @@ async def run(session: IMAPSession, request: Copy) -> Status:
     uids = await session.chosen(request.chosen)
     if uids:
         key = MailboxKey(target.account, target.id)
-        copied = await session.written(messages.move, session.selected.key, uids, key, now(), not session.by_uid)
-        stored.added(session, key, copied.targets)
-        stored.expunged(session, copied.sources)
-        if code := copy_uid(session, copied):
+        done = await session.written(messages.move, session.selected.key, uids, key, now(), not session.by_uid)
+        stored.moved(session, target, done)
+        if code := copy_uid(session, done):
             session.write(ok("Moved", code).line())
     return ok("MOVE completed")
 

@@ -1,6 +1,7 @@
 """The TRANSACTION state: look at the maildrop, fetch, mark as deleted (RFC 1939 section 5)."""
 
 from mailhost.conversation.command import Command
+from mailhost.events.event import STORE_FETCH
 from mailhost.pop3 import maildrop, responses
 from mailhost.pop3.grammar import MessageNumber, Reader
 from mailhost.pop3.responses import Answer
@@ -23,7 +24,10 @@ async def retr(session: POP3Session, number: MessageNumber) -> Answer:
     """The whole message, however large, some of it at a time."""
     found = await maildrop.locate(session.services.database, session.maildrop, number)
     pieces = session.services.blobs.pieces(found, 0, found.size)
-    return await session.message(responses.ok(f"{session.maildrop.entry(number).octets} octets"), pieces)
+    entry = session.maildrop.entry(number)
+    ending = await session.message(responses.ok(f"{entry.octets} octets"), pieces)
+    session.publish(STORE_FETCH, data={"messages": session.maildrop.event_of([entry.uid]), "count": 1})
+    return ending
 
 
 async def dele(session: POP3Session, number: MessageNumber) -> Answer:

@@ -26,7 +26,7 @@ async def _update(session: POP3Session) -> Answer:
     finally:
         drop.close()  # before the answer: the client may be back at once
     if removed:
-        session.publish(STORE_EXPUNGE, data={"mailbox": drop.key, "uids": tuple(removed)})
+        session.publish(STORE_EXPUNGE, data={"messages": drop.event_of(removed), "count": len(removed)})
     return responses.GOODBYE
 
 

@@ -28,6 +28,7 @@ def parse(reader: Reader) -> Mail:
 
 async def run(session: SMTPSession, request: Mail) -> Reply:
     """Who submits has logged in, and sends as itself (RFC 6409 section 6.1)."""
+    session.asked = request.reverse_path
     if session.settings.submission and session.login is None:
         return replies.LOGIN_REQUIRED
     session.transactions += 1

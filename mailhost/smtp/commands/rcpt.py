@@ -32,6 +32,7 @@ def parse(reader: Reader) -> Rcpt:
 async def run(session: SMTPSession, request: Rcpt) -> Reply:
     """Accept what we host; relay the rest for logged-in users only (RFC 5321 section 3.6.2)."""
     recipient, wishes = request.forward_path, Wishes()
+    session.asked = recipient
     refusal = take_parameters(session, session.dialect.rcpt, wishes, request.parameters)
     if refusal is not None:
         return refusal

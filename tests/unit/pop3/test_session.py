@@ -145,7 +145,7 @@ def test_what_leaves_is_an_event(tmp_path: Path, template: Path) -> None:
             await one.say(b"QUIT\r\n")
             await end(one)
         (gone,) = [each for each in heard if each.kind == STORE_EXPUNGE]
-        assert gone.data["uids"] == (2,)
+        assert str(gone.data["messages"]) == "INBOX/2"
 
     in_world(tmp_path, template, act)
 
