@@ -20,7 +20,8 @@ from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import ENDED, FAULT, LOOP_BLOCKED, SERVES, Events
-from mailhost.events.sinks import WireLog, configure_log, log
+from mailhost.events.sinks import configure_log, log
+from mailhost.events.wire_log import HAPPENED, WireLog
 from mailhost.imap.factory import IMAP4Factory
 from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
@@ -39,6 +40,7 @@ from mailhost.users.passwords import Cost, Logins, LoginSettings
 Ready = Callable[[dict[str, Any]], object]
 
 EX_SOFTWARE = 70
+WIRE_FULL = "full"
 WATCH_LOOP = "MAILHOST_WATCH_LOOP"
 """The variable of the environment that, set to 1, has the log tell of each time that the loop was blocked; for tests."""
 TWINS = {"smtp": "submissions", "submission": "submissions", "pop3": "pop3s", "imap": "imaps"}
@@ -46,13 +48,15 @@ TWINS = {"smtp": "submissions", "submission": "submissions", "pop3": "pop3s", "i
 IMPLICIT_TLS: dict[str, str] = {twin: name for name, twin in TWINS.items()}
 
 
-def run(config: Config, *, wire: bool, ready: Ready) -> int:
-    """Serve until SIGTERM or SIGINT; answers with the exit code."""
+def run(config: Config, *, wire: str | None, ready: Ready) -> int:
+    """Serve until SIGTERM or SIGINT; answers with the exit code. `wire`: whether to print the dialogues, and how much of messages."""
     events = Events(config.server.node)
     configure_log(config.log.level, config.log.format)
-    events.subscribe(log)
     if wire:
-        events.subscribe(WireLog(), lines=True)
+        events.subscribe(lambda event: None if event.kind in HAPPENED else log(event))  # the dialogue tells of those
+        events.subscribe(WireLog(full=wire == WIRE_FULL), lines=True)
+    else:
+        events.subscribe(log)
     return reactor.run(lambda stop: serve(config, events, ready, stop))
 
 

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "config": "mailhost.cli.config",
     "audit": "mailhost.cli.audit",
     "trace": "mailhost.cli.trace",
+    "try": "mailhost.cli.trying.command",
     "quickstart": "mailhost.cli.quickstart.command",
 }
 """Each module has a `command`; it is imported when it is asked for, so that a short command starts fast."""

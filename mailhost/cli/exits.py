@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import click
 
 EX_USAGE, EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 64, 65, 70, 74, 75, 77, 78
+EX_UNAVAILABLE, EX_PROTOCOL = 69, 76
 INTERRUPTED = 130
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mailhost.cli.options import CONFIG, SET
+from mailhost.cli.options import CONFIG, SET, WIRE
 from mailhost.config.load import load
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS, Config
@@ -20,9 +20,9 @@ Ready = Callable[[dict[str, Any]], None]
 @click.command
 @CONFIG
 @SET
-@click.option("--wire", is_flag=True, help="Print every dialogue on standard error, secrets masked.")
+@WIRE
 @click.option("--ready-json", is_flag=True, help="Print one line of JSON once it serves: ports, pid, config.")
-def command(config_path: Path, overrides: tuple[str, ...], wire: bool, ready_json: bool) -> int:
+def command(config_path: Path, overrides: tuple[str, ...], wire: str | None, ready_json: bool) -> int:
     """Serve mail in the foreground, until SIGTERM or SIGINT."""
     config = load(config_path, overrides)
     facts = {"pid": os.getpid(), "config": str(config_path.absolute())}
@@ -34,7 +34,7 @@ def command(config_path: Path, overrides: tuple[str, ...], wire: bool, ready_jso
     )
 
 
-def serve(config: Config, *, source: str, wire: bool, ready: Ready) -> int:
+def serve(config: Config, *, source: str, wire: str | None, ready: Ready) -> int:
     """Blocks until the server ends; answers with the exit code. `source` is where the settings are from; `ready` hears once that every port is open."""
     check_certificate(config.tls)
     from mailhost.cli.extensions import check_extensions

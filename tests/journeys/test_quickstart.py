@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shlex
 import signal
 import smtplib
 import socket
@@ -103,5 +104,10 @@ def test_a_person_gets_a_screen_that_says_all(tmp_path: Path) -> None:
         assert process.wait(20) == 0
     assert len(lines) <= 24
     said = "".join(lines)
+    [trial] = [line.strip() for line in lines if " try --config " in line]
+    assert (
+        trial
+        == f"{shlex.quote(str(Path(sys.executable).with_name('mailhost').relative_to(TOP)))} try --config {tmp_path}/mailhost.toml"
+    )
     for wanted in ("alice@example.org", (tmp_path / "sample-password").read_text().strip(), "SHA-256", "SPA off"):
         assert wanted in said

@@ -1,12 +1,15 @@
 """Set up a folder, then serve from it."""
 
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mailhost.cli.options import WIRE
 from mailhost.cli.quickstart import certificates, sample, settings
 from mailhost.cli.quickstart.greeting import greeting
 from mailhost.cli.run import announce, serve
@@ -23,9 +26,9 @@ from mailhost.config.settings import Config
 @click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Set a value in the folder's settings."
 )
-@click.option("--wire", is_flag=True, help="Print every dialogue on standard error, secrets masked.")
+@WIRE
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it serves.")
-def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: bool, as_json: bool) -> int:
+def command(data: Path, base: int | None, overrides: tuple[str, ...], wire: str | None, as_json: bool) -> int:
     """Start a server to try, with sample accounts and a private CA, on loopback."""
     data = data.absolute()
     planned = settings.plan(data, base, overrides)
@@ -64,5 +67,21 @@ def names(host: str) -> list[str]:
 def _greet(config: Config, served: Mapping[str, Any]) -> None:
     ca = Path(served["ca"])
     accounts = {account["address"]: account["password"] for account in served["accounts"]}
-    text = greeting(served["ports"], accounts, ca, certificates.fingerprint(ca), config.server.bind)
+    text = greeting(
+        served["ports"],
+        accounts,
+        ca,
+        certificates.fingerprint(ca),
+        config.server.bind,
+        trial=shlex.join(
+            [_shown(Path(sys.executable).with_name("mailhost")), "try", "--config", _shown(served["config"])]
+        ),
+        plaintext=config.login.allow_plaintext,
+    )
     click.echo(text, nl=False)
+
+
+def _shown(path: str | Path) -> str:
+    """As short as it can be typed from here."""
+    absolute = Path(path).absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)

@@ -6,8 +6,17 @@ from pathlib import Path
 from mailhost import __version__
 
 
-def greeting(ports: Mapping[str, int], accounts: Mapping[str, str], ca: Path, fingerprint: str, host: str) -> str:
-    """Ports, accounts and password, the CA, and what to type into a mail client."""
+def greeting(
+    ports: Mapping[str, int],
+    accounts: Mapping[str, str],
+    ca: Path,
+    fingerprint: str,
+    host: str,
+    *,
+    trial: str,
+    plaintext: bool = False,
+) -> str:
+    """Ports, accounts and password, the CA, what to type into a mail client, and one line to try (`trial`)."""
     addresses, password = list(accounts), next(iter(accounts.values()))
     serving = [f"{name} {port}" for name, port in ports.items()]
     lines = [
@@ -22,11 +31,20 @@ def greeting(ports: Mapping[str, int], accounts: Mapping[str, str], ca: Path, fi
         f"  User name  {addresses[0]}   the full address; SPA off",
         *_servers(ports),
         "",
+        "One line to try, in a second terminal",
+        f"  {trial}",
+        "By hand, with telnet and no TLS (docs/lab.md is a first lesson)",
+        f"  {BY_HAND[plaintext]}",
+        "",
         "Stop with Ctrl+C.",
     ]
     return "\n".join(lines) + "\n"
 
 
+BY_HAND = {
+    False: "stop, then: scripts/run --set login.allow_plaintext=true --wire",
+    True: "a password may go in clear: login.allow_plaintext is true; for the dialogue start with --wire",
+}
 SERVERS = (("Incoming", "IMAP", "imaps"), ("Incoming", "POP3", "pop3s"), ("Outgoing", "SMTP", "submissions"))
 
 

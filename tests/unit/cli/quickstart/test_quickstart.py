@@ -138,9 +138,23 @@ def test_the_server_s_names_are_those_that_clients_guess() -> None:
 def test_the_greeting_fits_one_screen_and_says_all(tmp_path: Path) -> None:
     ports = dict(zip(LISTENERS, range(2525, 2532), strict=True))
     accounts = dict.fromkeys(sample.ADDRESSES, "abcd-efgh")
-    text = greeting(ports, accounts, tmp_path / "ca.crt", "AB:CD", "127.0.0.1")
+    text = greeting(ports, accounts, tmp_path / "ca.crt", "AB:CD", "127.0.0.1", trial="mailhost try")
     assert text.count("\n") <= 24
-    for wanted in ("abcd-efgh", *sample.ADDRESSES, str(tmp_path / "ca.crt"), "AB:CD", "SPA off", "SSL/TLS"):
+    places = [
+        text.index(word) for word in ("Ports", "Accounts", "Password", "CA", "SHA-256", "To type", "One line to try")
+    ]
+    assert places == sorted(places)
+    for wanted in (
+        "  mailhost try\n",
+        "--set login.allow_plaintext=true",
+        "docs/lab.md",
+        "abcd-efgh",
+        *sample.ADDRESSES,
+        str(tmp_path / "ca.crt"),
+        "AB:CD",
+        "SPA off",
+        "SSL/TLS",
+    ):
         assert wanted in text
     for name, port in ports.items():
         assert f"{name} {port}" in text
@@ -148,6 +162,13 @@ def test_the_greeting_fits_one_screen_and_says_all(tmp_path: Path) -> None:
 
 
 def test_the_greeting_leaves_out_what_is_disabled(tmp_path: Path) -> None:
-    text = greeting({"imaps": 993}, dict.fromkeys(sample.ADDRESSES, "x"), tmp_path, "AB", "127.0.0.1")
+    text = greeting({"imaps": 993}, dict.fromkeys(sample.ADDRESSES, "x"), tmp_path, "AB", "127.0.0.1", trial="x")
     assert "port 993" in text
     assert "POP3" not in text
+
+
+def test_the_greeting_says_whether_a_password_may_go_in_clear(tmp_path: Path) -> None:
+    accounts = dict.fromkeys(sample.ADDRESSES, "x")
+    text = greeting({}, accounts, tmp_path, "AB", "127.0.0.1", trial="x", plaintext=True)
+    assert "login.allow_plaintext is true" in text
+    assert "--set" not in text
