@@ -15,7 +15,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 from mailhost.administration.opening import open_database
-from mailhost.cli.quickstart import certificates
+from mailhost.cli import authority
 from mailhost.config.load import load
 from mailhost.config.settings import LISTENERS
 from mailhost.database.transaction import Transaction
@@ -68,7 +68,7 @@ def mailhost(folder: Path) -> Iterator[Contender]:
     config, log = folder / "mailhost.toml", folder / "mailhost.log"
     ports = dict(zip(LISTENERS, range(free_base(), 65_536), strict=False))
     config.write_text(settings(ports))
-    certificates.ensure(certificates.Folder(folder / "tls"), ["localhost", "127.0.0.1"])
+    authority.ensure(authority.Folder(folder / "tls"), ["localhost", "127.0.0.1"])
     lines = "".join(f"user{number}@{DOMAIN} {PASSWORD}\n" for number in range(USERS))
     program = [sys.executable, "-m", "mailhost"]
     at = ["--config", str(config)]

@@ -22,6 +22,8 @@ STORE_FETCH = "store.fetch"
 REFUSED, FAULT = "refused", "fault"
 SERVES, ENDED = "server.serves", "server.ended"
 LOOP_BLOCKED = "loop.blocked"
+RELOADED, RELOAD_REFUSED, NEEDS_RESTART = "server.reloaded", "server.reload_refused", "server.needs_restart"
+CERTIFICATE_ENDS, SETTING_DOUBTFUL = "server.certificate_ends", "server.setting_doubtful"
 LINES = frozenset({LINE_IN, LINE_OUT, DATA_BLOCK})
 
 

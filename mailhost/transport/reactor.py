@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import resource
 import signal
 import socket
@@ -9,11 +10,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.error import ConnectionLost
 from twisted.internet.main import installReactor
+
+from mailhost.config.problem import ConfigProblem
 
 SWITCH_INTERVAL = 0.0002
 """Seconds: so that the writer thread is not starved by a busy loop."""
@@ -23,7 +27,20 @@ TICK_SECONDS = 0.005
 LATE_SECONDS = 0.010
 """For how long nobody may be kept waiting (design: the loop is never blocked for longer)."""
 
-Program = Callable[[asyncio.Event], Awaitable[int]]
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the administrator asks of the running program."""
+
+    stop: asyncio.Event
+    """SIGTERM or SIGINT: end well. So does SIGHUP when the terminal that the program was started in is gone."""
+    at_once: asyncio.Event
+    """SIGTERM or SIGINT again: wait for nobody."""
+    reload: asyncio.Event
+    """SIGHUP: read the settings anew."""
+
+
+Program = Callable[[Signals], Awaitable[int]]
 
 
 class Reactor(AsyncioSelectorReactor):
@@ -60,7 +77,7 @@ class Reactor(AsyncioSelectorReactor):
 
 
 def run(program: Program) -> int:
-    """Run `program` until it ends; SIGTERM and SIGINT set the event that it was given. Answers with its exit code."""
+    """Run `program` until it ends; signals set the events that it was given. Answers with its exit code."""
     loop = _new_loop()
     asyncio.set_event_loop(loop)
     installReactor(Reactor(loop))
@@ -69,11 +86,10 @@ def run(program: Program) -> int:
     codes: list[int] = []
 
     async def whole() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        signals = Signals(asyncio.Event(), asyncio.Event(), asyncio.Event())
+        _listen_to(signals, loop)
         try:
-            codes.append(await program(stop))
+            codes.append(await program(signals))
         finally:
             reactor.stop()
 
@@ -83,6 +99,20 @@ def run(program: Program) -> int:
     if tasks and not tasks[0].cancelled() and tasks[0].done() and (fault := tasks[0].exception()):
         raise fault
     return codes[0] if codes else 1
+
+
+def _listen_to(signals: Signals, loop: asyncio.AbstractEventLoop) -> None:
+    had_terminal = os.isatty(sys.stderr.fileno())
+
+    def end() -> None:
+        (signals.at_once if signals.stop.is_set() else signals.stop).set()
+
+    def reload() -> None:
+        gone = had_terminal and not os.isatty(sys.stderr.fileno())
+        (signals.stop if gone else signals.reload).set()
+
+    for number, act in ((signal.SIGTERM, end), (signal.SIGINT, end), (signal.SIGHUP, reload)):
+        loop.add_signal_handler(number, act)
 
 
 async def watch_loop(blocked: Callable[[float, float], object]) -> None:
@@ -105,7 +135,7 @@ def settle() -> None:
     gc.freeze()
 
 
-class TooFewOpenFiles(Exception):
+class TooFewOpenFiles(ConfigProblem):
     """The system allows fewer open files than the settings ask for."""
 
 
@@ -117,9 +147,8 @@ def need_open_files(wanted: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(wanted, USEFUL_FILES)), hard))
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if allowed < wanted:
-        raise TooFewOpenFiles(
-            f"server.open_files: {wanted} are asked for, the system allows {allowed}; raise it (ulimit -n, LimitNOFILE=) or ask for less"
-        )
+        cure = "raise its limit (ulimit -n, LimitNOFILE=), or set this and most_connections of the listeners lower"
+        raise TooFewOpenFiles("", "server.open_files", f"{wanted} are wanted, the system allows {allowed}; {cure}")
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -1,5 +1,6 @@
 """Accounts and aliases."""
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import bindparam as bind
@@ -11,12 +12,14 @@ from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
 from mailhost.users import domains
 from mailhost.users.changes import AccountChanged, DirectoryChanged
-from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
+from mailhost.users.errors import AccountExists, AccountLeaving, AccountMissing, AliasExists, DomainMissing
 from mailhost.users.spelling import spelled
 from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
 
 POSTMASTER = "postmaster"
+LEAVING = 2
+"""In the column `disabled`: what is left of the account goes, and it comes back no more."""
 
 _HERE = (domain.c.name == bind("domain"), account.c.local_part == bind("local_part"))
 FIND = Hot(
@@ -45,14 +48,13 @@ TARGETS_OF = Hot(
 def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: str, secret: str, now: Millis) -> None:
     """An account with its password's hash. The first of a domain is its postmaster too (RFC 5321 section 4.5.1).
 
-    Raises `DomainMissing`, `AccountExists`.
+    Raises `DomainMissing`, `AccountExists`, `AccountLeaving`, `AliasExists`.
     """
     domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
-        raise DomainMissing
+        raise DomainMissing(domain_name)
+    need_free(tx, local_part, domain_name)
     local_part = spelled(local_part)
-    if _is_taken(tx, domain_id, local_part):
-        raise AccountExists
     tx.execute(
         insert(account).values(
             id=id_,
@@ -92,10 +94,10 @@ def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None
 
 
 def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, now: Millis) -> None:
-    """Another name for an address; several targets make a group. Raises `DomainMissing`."""
+    """Another name for an address; several targets make a group. `aliases.add` looks where it leads. Raises `DomainMissing`."""
     domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
-        raise DomainMissing
+        raise DomainMissing(domain_name)
     tx.execute(
         insert(alias).values(
             id=fresh(), domain_id=domain_id, local_part=spelled(local_part), target=target, created_at=now
@@ -121,7 +123,7 @@ def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
     rows = tx.found(FIND, domain_name, spelled(local_part))
     if not rows:
-        raise AccountMissing
+        raise AccountMissing(f"{local_part}@{domain_name}")
     return _value(rows[0])
 
 
@@ -148,6 +150,15 @@ def targets_of(tx: Transaction, local_part: str, domain_name: str) -> list[str]:
     return [row.target for row in tx.found(TARGETS_OF, domain_name, local_part)]
 
 
+def need_free(tx: Transaction, local_part: str, domain_name: str) -> None:
+    """Raises `AccountExists`, `AccountLeaving`, `AliasExists` where the address is somebody's."""
+    address = f"{spelled(local_part)}@{domain_name}"
+    with suppress(AccountMissing):
+        raise (AccountLeaving if find(tx, local_part, domain_name).leaving else AccountExists)(address)
+    if targets_of(tx, spelled(local_part), domain_name):
+        raise AliasExists(address)
+
+
 def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
     counts = [
         tx.execute(
@@ -159,4 +170,6 @@ def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
 
 
 def _value(row: Any) -> Account:
-    return Account(row.id, f"{row.local_part}@{row.name}", bool(row.disabled), row.auth_version)
+    return Account(
+        row.id, f"{row.local_part}@{row.name}", bool(row.disabled), row.auth_version, row.disabled == LEAVING
+    )

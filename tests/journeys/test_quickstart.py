@@ -111,3 +111,16 @@ def test_a_person_gets_a_screen_that_says_all(tmp_path: Path) -> None:
     )
     for wanted in ("alice@example.org", (tmp_path / "sample-password").read_text().strip(), "SHA-256", "SPA off"):
         assert wanted in said
+
+
+def test_a_second_server_on_one_folder_hears_of_the_first(tmp_path: Path) -> None:
+    with quickstart("--data", str(tmp_path), "--ports", str(free_base()), "--json") as first:
+        pid = ready(first)["pid"]
+        command = [sys.executable, "-m", "mailhost", "quickstart", "--data", str(tmp_path)]
+        second = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=20, check=False)
+        first.terminate()
+        assert first.wait(20) == 0
+    assert second.returncode == 75
+    assert second.stderr == (
+        f"mailhost: server.data: a server on {tmp_path} already runs (pid {pid}); end it, or use another folder\n"
+    )

@@ -29,7 +29,7 @@ def greeting(
         "",
         "To type into Outlook, Foxmail or Thunderbird (trust the CA first; it is this folder's own)",
         f"  User name  {addresses[0]}   the full address; SPA off",
-        *_servers(ports),
+        *servers(ports),
         "",
         "One line to try, in a second terminal",
         f"  {trial}",
@@ -48,10 +48,11 @@ BY_HAND = {
 SERVERS = (("Incoming", "IMAP", "imaps"), ("Incoming", "POP3", "pop3s"), ("Outgoing", "SMTP", "submissions"))
 
 
-def _servers(ports: Mapping[str, int]) -> list[str]:
+def servers(ports: Mapping[str, int], host: str = "localhost") -> list[str]:
+    """What a client asks: way, protocol, server, port, encryption."""
     note = {"submissions": "   the same user name and password"}
     return [
-        f"  {way}   {protocol}   server localhost   port {ports[name]}   SSL/TLS{note.get(name, '')}"
+        f"  {way}   {protocol}   server {host}   port {ports[name]}   SSL/TLS{note.get(name, '')}"
         for way, protocol, name in SERVERS
         if name in ports
     ]

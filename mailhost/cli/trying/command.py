@@ -12,13 +12,13 @@ from typing import Any
 import click
 
 from mailhost.cli import office
+from mailhost.cli.asking import ask_password, read_password, shown
 from mailhost.cli.exits import EX_CONFIG, EX_SOFTWARE, EX_USAGE, Failure
 from mailhost.cli.options import CONFIG, SET
 from mailhost.cli.quickstart import sample
 from mailhost.cli.trying import clients
 from mailhost.cli.trying.message import Trial, is_intact, trial
 from mailhost.cli.trying.problems import Place, told
-from mailhost.cli.user import ask_password, read_password
 from mailhost.config.load import load
 from mailhost.config.settings import Config
 
@@ -56,13 +56,13 @@ def command(
 
 def _password(config: Config, sender: str, *, password_stdin: bool) -> str:
     """The sample accounts' is in the folder; another is asked for. Raises `Failure`."""
-    source = sys.stdin.buffer
+    source, question = sys.stdin.buffer, f"Password for {shown(sender)}"
     if password_stdin:
-        return ask_password() if source.isatty() else read_password(source)
+        return ask_password(question) if source.isatty() else read_password(source)
     if sender in sample.ADDRESSES and (config.server.data / sample.FILE).exists():
         return sample.password(config.server.data)
     if source.isatty():
-        return ask_password()
+        return ask_password(question)
     raise Failure("give ADDRESS and --password-stdin: the folder has no sample accounts of scripts/run", EX_USAGE)
 
 

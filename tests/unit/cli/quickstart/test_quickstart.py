@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from mailhost.cli import main
+from mailhost.cli.authority import names
 from mailhost.cli.exits import EX_TEMPFAIL, Failure
 from mailhost.cli.quickstart import sample, settings
-from mailhost.cli.quickstart.command import names, prepare
+from mailhost.cli.quickstart.command import prepare
 from mailhost.cli.quickstart.greeting import greeting
 from mailhost.config.load import load
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import LISTENERS
+from mailhost.transport.ports import PortBusy
 
 
 def ports_of(path: Path) -> list[int]:
@@ -75,7 +77,8 @@ def test_a_busy_port_ends_with_75_and_nothing_is_made(
         main(["quickstart", "--data", str(data), "--ports", str(taken)])
     assert caught.value.code == 75
     assert capsys.readouterr().err == (
-        f"mailhost: port {taken} (smtp) on 127.0.0.1: Address already in use; choose others with --ports BASE\n"
+        f"mailhost: smtp.port: cannot listen on 127.0.0.1 port {taken}: Address already in use; "
+        "end what listens there, or set another port, such as scripts/run --ports BASE\n"
     )
     assert not data.exists()
 
@@ -84,7 +87,7 @@ def test_a_busy_port_ends_with_75_and_nothing_is_made(
 def test_a_busy_port_is_named_with_its_listener(tmp_path: Path, taken: int, name: str) -> None:
     others = [f"{other}.enabled=false" for other in LISTENERS if other != name]
     config = settings.plan(tmp_path, None, [f"{name}.port={taken}", *others]).config
-    with pytest.raises(Failure, match=rf"port {taken} \({name}\)"):
+    with pytest.raises(PortBusy, match=rf"{name}\.port: .* port {taken}: "):
         settings.check_ports(config)
 
 
@@ -123,7 +126,7 @@ def test_two_folders_have_two_passwords(tmp_path: Path) -> None:
 
 
 def test_the_server_s_names_are_those_that_clients_guess() -> None:
-    assert names("mx.example.net") == [
+    assert names("mx.example.net", "example.org") == [
         "localhost",
         "mx.example.net",
         "mail.example.org",
