@@ -54,7 +54,7 @@ class Reactor(AsyncioSelectorReactor):
         super()._readOrWrite(selectable, read)  # type: ignore[no-untyped-call]  # Twisted's own
         connected = getattr(selectable, "socket", None)
         if read and connected is not None and connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self.callLater(0, self._lost, selectable)  # type: ignore[no-untyped-call]  # Twisted's own
+            self.callLater(0, self._lost, selectable, ConnectionLost(), True)  # type: ignore[no-untyped-call]  # Twisted's own
 
     def addWriter(self, writer: Any) -> None:  # noqa: N802
         """Octets go out at once, as many as the system takes: to be told first that it takes some costs a turn of the loop.
@@ -64,16 +64,16 @@ class Reactor(AsyncioSelectorReactor):
         if getattr(writer, "_tempDataLen", 0) and writer not in self._writers:
             why = writer.doWrite()
             if why:
-                self.callLater(0, self._lost, writer)  # type: ignore[no-untyped-call]  # Twisted's own
+                self.callLater(0, self._lost, writer, why, False)  # type: ignore[no-untyped-call]  # Twisted's own
                 return
             if not writer.dataBuffer:
                 return
         super().addWriter(writer)  # type: ignore[no-untyped-call]  # Twisted's own
 
-    def _lost(self, selectable: Any) -> None:
+    def _lost(self, selectable: Any, why: object, was_read: bool) -> None:
         """A turn later: what was read last is read by its conversation first."""
         if getattr(selectable, "connected", False):
-            self._disconnectSelectable(selectable, ConnectionLost(), True)  # type: ignore[no-untyped-call]  # Twisted's own
+            self._disconnectSelectable(selectable, why, was_read)  # type: ignore[no-untyped-call]  # Twisted's own
 
 
 def run(program: Program) -> int:
