@@ -24,18 +24,31 @@ from mailhost.events.messages import Messages
 from mailhost.events.wire_text import printable
 from mailhost.ids import text_of
 
+SPECIAL = frozenset(" \t=\r\n\"'")
+"""A text with one of these is written in quotation marks."""
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure_log(level: str, form: str) -> None:
     """To standard error: lines for people, or JSON for programs."""
-    people = [in_words, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    people = [in_words, structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else plain_line]
     renderers = [structlog.processors.JSONRenderer()] if form == "json" else people
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
+
+
+def plain_line(_logger: Any, _method: str, fields: Any) -> str:
+    """What structlog's own renderer writes without colours, in a fourth of its time: a busy server logs thousands of lines a second."""
+    at, level, event = (fields.pop(name) for name in ("timestamp", "level", "event"))
+    words = [f"{name}={_quoted(value)}" for name, value in sorted(fields.items())]
+    return " ".join([at, f"[{level:9}]", f"{event:30}", *words]).rstrip(" ")
+
+
+def _quoted(value: Any) -> str:
+    return value if isinstance(value, str) and SPECIAL.isdisjoint(value) else repr(value)
 
 
 LEVEL_OF: Mapping[str, str] = {
@@ -52,6 +65,9 @@ LEVEL_OF: Mapping[str, str] = {
 
 def log(event: Event) -> None:
     """One line an event: what happened, to whom, why."""
+    logger, level = structlog.get_logger().bind(), LEVELS[LEVEL_OF.get(event.kind, "info")]
+    if not logger.is_enabled_for(level):
+        return
     fields = {name: _plain(value) for name, value in event.data.items() if name != "exception"}
     if event.connection is not None:
         fields["connection"] = str(event.connection)
@@ -63,7 +79,7 @@ def log(event: Event) -> None:
     if event.kind == FAULT and isinstance(exception, BaseException):
         fields["traceback"] = "".join(traceback.format_exception(exception))
     said = {name: value for name, value in fields.items() if value not in (None, "")}
-    structlog.get_logger().log(LEVELS[LEVEL_OF.get(event.kind, "info")], event.kind, **said)
+    logger.log(level, event.kind, **said)
 
 
 def _plain(value: Any) -> Any:

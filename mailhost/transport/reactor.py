@@ -44,7 +44,7 @@ Program = Callable[[Signals], Awaitable[int]]
 
 
 class Reactor(AsyncioSelectorReactor):
-    """asyncio's reactor, which sees a reset also when octets came just before it.
+    """asyncio's reactor, which writes at once, and sees a reset also when octets came just before it.
 
     After a reset uvloop reads once more, and then never again; if that reading gave the octets, nobody would hear of the
     reset, and the conversation would last until its deadline.
@@ -54,12 +54,26 @@ class Reactor(AsyncioSelectorReactor):
         super()._readOrWrite(selectable, read)  # type: ignore[no-untyped-call]  # Twisted's own
         connected = getattr(selectable, "socket", None)
         if read and connected is not None and connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self.callLater(0, self._lost, selectable)  # type: ignore[no-untyped-call]  # Twisted's own
+            self.callLater(0, self._lost, selectable, ConnectionLost(), True)  # type: ignore[no-untyped-call]  # Twisted's own
 
-    def _lost(self, selectable: Any) -> None:
+    def addWriter(self, writer: Any) -> None:  # noqa: N802
+        """Octets go out at once, as many as the system takes: to be told first that it takes some costs a turn of the loop.
+
+        A transport that asks without any (it is to be closed, or to connect) is told as before.
+        """
+        if getattr(writer, "_tempDataLen", 0) and writer not in self._writers:
+            why = writer.doWrite()
+            if why:
+                self.callLater(0, self._lost, writer, why, False)  # type: ignore[no-untyped-call]  # Twisted's own
+                return
+            if not writer.dataBuffer:
+                return
+        super().addWriter(writer)  # type: ignore[no-untyped-call]  # Twisted's own
+
+    def _lost(self, selectable: Any, why: object, was_read: bool) -> None:
         """A turn later: what was read last is read by its conversation first."""
         if getattr(selectable, "connected", False):
-            self._disconnectSelectable(selectable, ConnectionLost(), True)  # type: ignore[no-untyped-call]  # Twisted's own
+            self._disconnectSelectable(selectable, why, was_read)  # type: ignore[no-untyped-call]  # Twisted's own
 
 
 def run(program: Program) -> int:

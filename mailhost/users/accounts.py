@@ -1,10 +1,12 @@
 """Accounts and aliases."""
 
 from contextlib import suppress
+from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy import bindparam as bind
+from sqlalchemy import func, insert, select, update
 
+from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
@@ -19,20 +21,27 @@ POSTMASTER = "postmaster"
 LEAVING = 2
 """In the column `disabled`: what is left of the account goes, and it comes back no more."""
 
-# Built once: to build a statement takes longer than to run it.
 _HERE = (domain.c.name == bind("domain"), account.c.local_part == bind("local_part"))
-FIND = select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE)
-PASSWORD_OF = (
+FIND = Hot(
+    select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE),
+    "domain",
+    "local_part",
+)
+PASSWORD_OF = Hot(
     select(account, domain.c.name, credential.c.secret)
     .join(domain, domain.c.id == account.c.domain_id)
     .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
-    .where(*_HERE)
+    .where(*_HERE),
+    "domain",
+    "local_part",
 )
-TARGETS_OF = (
+TARGETS_OF = Hot(
     select(alias.c.target)
     .join(domain, domain.c.id == alias.c.domain_id)
     .where(domain.c.name == bind("domain"), alias.c.local_part == bind("local_part"))
-    .order_by(alias.c.id)
+    .order_by(alias.c.id),
+    "domain",
+    "local_part",
 )
 
 
@@ -112,17 +121,17 @@ def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> Ui
 @one_statement
 def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
-    row = tx.execute(FIND, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
-    if row is None:
+    rows = tx.found(FIND, domain_name, spelled(local_part))
+    if not rows:
         raise AccountMissing(f"{local_part}@{domain_name}")
-    return _value(row)
+    return _value(rows[0])
 
 
 @one_statement
 def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
     """An account and the hash of its password."""
-    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
-    return None if row is None else (_value(row), row.secret)
+    rows = tx.found(PASSWORD_OF, domain_name, spelled(local_part))
+    return (_value(rows[0]), rows[0].secret) if rows else None
 
 
 @one_statement
@@ -138,7 +147,7 @@ def list_accounts(tx: Transaction) -> list[Account]:
 @one_statement
 def targets_of(tx: Transaction, local_part: str, domain_name: str) -> list[str]:
     """What an alias stands for; nothing where there is none."""
-    return list(tx.execute(TARGETS_OF, {"domain": domain_name, "local_part": local_part}).scalars())
+    return [row.target for row in tx.found(TARGETS_OF, domain_name, local_part)]
 
 
 def need_free(tx: Transaction, local_part: str, domain_name: str) -> None:
@@ -160,7 +169,7 @@ def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
     return any(counts)
 
 
-def _value(row: Row[tuple[object, ...]]) -> Account:
+def _value(row: Any) -> Account:
     return Account(
         row.id, f"{row.local_part}@{row.name}", bool(row.disabled), row.auth_version, row.disabled == LEAVING
     )

@@ -3,6 +3,7 @@
 from sqlalchemy import bindparam as bind
 from sqlalchemy import delete, func, insert, select
 
+from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import DomainId, Millis
@@ -39,7 +40,7 @@ def counts(tx: Transaction, name: str) -> tuple[int, int]:
     return tx.execute(users).scalar_one(), tx.execute(aliases).scalar_one()
 
 
-ID_OF = select(domain.c.id).where(domain.c.name == bind("name"))
+ID_OF = Hot(select(domain.c.id).where(domain.c.name == bind("name")), "name")
 
 
 @one_statement
@@ -49,4 +50,5 @@ def list_all(tx: Transaction) -> list[str]:
 
 @one_statement
 def id_of(tx: Transaction, name: str) -> DomainId | None:
-    return tx.execute(ID_OF, {"name": name}).scalar_one_or_none()
+    found = tx.found(ID_OF, name)
+    return DomainId(found[0].id) if found else None
