@@ -322,6 +322,7 @@ def test_octets_that_end_too_soon_break_the_connection_off(tmp_path: Path, templ
     in_world(tmp_path, template, act)
 
 
+@pytest.mark.slow
 def test_a_maildrop_of_thousands_is_listed_whole(tmp_path: Path, template: Path) -> None:
     async def act(here: World) -> None:
         await asyncio.gather(*(here.deliver(sample_message(number % 60)) for number in range(2500)))
