@@ -32,6 +32,7 @@ class Reloading:
         self.config = config
         self._tls = tls
         self._events = events
+        self._certificate = certificate.read(config.tls.certificate).fingerprint
 
     async def run(self, asked: asyncio.Event, read: Read, take: Callable[[Config], None]) -> None:
         """Each time that it is asked for. `take` hands the settings to those who live by them; none of it may fail."""
@@ -44,7 +45,7 @@ class Reloading:
 
     async def _reload(self, read: Read, take: Callable[[Config], None]) -> None:
         try:
-            wanted, tls = await asyncio.get_running_loop().run_in_executor(None, _read_all, read)
+            wanted, tls, shown = await asyncio.get_running_loop().run_in_executor(None, _read_all, read)
         except (ConfigProblem, OSError) as problem:
             self._events.publish(RELOAD_REFUSED, cause=f"{problem}; the settings stay as they were")
             return
@@ -57,7 +58,11 @@ class Reloading:
         take(found.config)
         for change in found.at_restart:
             self._events.publish(NEEDS_RESTART, cause=f"{change}, at the next start")
-        self._events.publish(RELOADED, data={"changed": "; ".join(map(str, found.taken)) or "no setting"})
+        data = {"changed": "; ".join(map(str, found.taken)) or "no setting"}
+        if shown.fingerprint != self._certificate:
+            self._certificate = shown.fingerprint
+            data["certificate"] = f"a new one, until {shown.ends:%Y-%m-%d}"
+        self._events.publish(RELOADED, data=data)
         self.tell_doubts()
         await self._tell_end()
 
@@ -82,6 +87,7 @@ class Reloading:
             self._events.publish(CERTIFICATE_ENDS, cause=f"tls.certificate: {path} {ending}; {certificate.RENEW}")
 
 
-def _read_all(read: Read) -> tuple[Config, ServerTLS]:
+def _read_all(read: Read) -> tuple[Config, ServerTLS, certificate.Certificate]:
     config = read()
-    return config, ServerTLS(config.tls.certificate, config.tls.key)
+    tls = ServerTLS(config.tls.certificate, config.tls.key)
+    return config, tls, certificate.read(config.tls.certificate)

@@ -13,8 +13,6 @@ from mailhost.trace import entries
 from mailhost.trace.recorder import COPIED, MOVED
 from mailhost.trace.values import Entry
 
-MOST = 100
-"""Journeys of one answer, and incidents; the newest."""
 MOST_PLACES = 20
 """Mailboxes to which the copies of one recipient are followed."""
 
@@ -79,7 +77,7 @@ class Incident:
         return self.entry.at
 
 
-async def trace(database: Database, words: Sequence[str], most: int = MOST) -> list[Journey | Incident]:
+async def trace(database: Database, words: Sequence[str], most: int = 100) -> list[Journey | Incident]:
     """The newest that all words fit (addresses, subjects, Message-IDs, parts of them, journeys); the oldest first."""
     accepted = await database.read(search.journeys, tuple(words), most)
     journeys = [

@@ -69,6 +69,11 @@ def _folder(config: Config) -> Iterator[ConfigProblem]:
             verb = "written" if place == data else f"made in {place}"
             cure = f"run `mailhost setup`, or let it belong to {name}: chown -R {name} {data}"
             yield ConfigProblem("", "server.data", f"{data} cannot be {verb} by {name}; {cure}")
+            return
+        for each in [data / f"mailhost.db{end}" for end in ("", "-wal", "-shm", "-lock")]:
+            if each.exists() and not os.access(each, os.R_OK | os.W_OK, effective_ids=True):
+                line = f"{each} cannot be written by {name}; chown {name} {each} && chmod 600 {each}"
+                yield ConfigProblem("", "server.data", line)
 
 
 def _ports(config: Config) -> Iterator[ConfigProblem]:

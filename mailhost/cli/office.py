@@ -16,6 +16,8 @@ from mailhost.config.settings import Config, Login
 
 T = TypeVar("T")
 
+MOST_TRACED = 100
+"""Messages that one trace tells of, and incidents."""
 Pair = tuple[str, str]
 """An address and its password."""
 
@@ -137,16 +139,18 @@ async def welcome(config: Config, addresses: Iterable[str], message: str) -> Non
         blobs.close()
 
 
-async def audit(config: Config) -> list[Any]:
-    """What is not as it must be."""
+async def audit(config: Config) -> tuple[list[Any], dict[str, int]]:
+    """What is not as it must be; and how many recipients are in each state."""
     from mailhost.administration.audit import audit as findings_of
+    from mailhost.administration.audit import recipients
     from mailhost.administration.opening import blob_store, open_database
 
     async with open_database(config) as database:
         octets = blob_store(config, database)
         found: list[Any] = await findings_of(database, octets)
         octets.close()
-    return found
+        states = await recipients(database)
+    return found, states
 
 
 async def trace(config: Config, words: Sequence[str]) -> list[tuple[list[str], dict[str, Any]]]:
@@ -155,7 +159,7 @@ async def trace(config: Config, words: Sequence[str]) -> list[tuple[list[str], d
     from mailhost.administration.opening import open_database
 
     async with open_database(config) as database:
-        found = await journeys.trace(database, words)
+        found = await journeys.trace(database, words, MOST_TRACED)
     return [(list(journeys.sentences(each)), journeys.as_values(each)) for each in found]
 
 

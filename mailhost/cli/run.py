@@ -62,6 +62,9 @@ def check(config: Config, source: str) -> Config:
 
     check_extensions(config, source)
     authority.renew(config)
+    if not config.server.data.exists():
+        cure = f"there is no folder {config.server.data}; set where it is, or make it with `mailhost setup`"
+        raise ConfigProblem("", "server.data", cure)
     certificate.check(config.tls)
     return config
 

@@ -84,9 +84,13 @@ async def _routes(database: Database, recipients: Sequence[Address]) -> list[Rec
     directory, routes, unknown = Directory(database), [], []
     for each in dict.fromkeys(recipients):
         try:
-            routes.append(await directory.route(each.local, each.domain))
+            found = await directory.route(each.local, each.domain)
         except RecipientUnknown:
+            found = None
+        if found is None or not found.is_local:  # an alias may lead elsewhere; a domain that is not ours is misspelt
             unknown.append(readable(each.text()))
+        else:
+            routes.append(found)
     if unknown:
         raise RecipientUnknown(", ".join(unknown))
     return routes

@@ -161,7 +161,7 @@ class Incoming:
         prefix = self._received()
         return Acceptance(
             journey=self.journey,
-            at=self._at,
+            at=now(),  # not when its first octet came: a slow sender takes minutes
             peer=peer.address,
             helo=session.helo,
             login=session.login.account if session.login else None,

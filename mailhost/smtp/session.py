@@ -145,6 +145,8 @@ class SMTPSession(Session[Reader, Reply]):
         self.asked: Address | None = None
         """The path in the command that is being answered, MAIL or RCPT."""
         self._envelope: Envelope | None = None
+        self._begun: Envelope | None = None
+        """The envelope as it was when the command was read: DATA has ended the transaction before its reply is sent."""
         self._reads_utf8 = False
         """Whether the reply that is being made may hold UTF-8: its transaction has said SMTPUTF8 (RFC 6531 section 3.7.4)."""
         self._verb = ""
@@ -199,6 +201,7 @@ class SMTPSession(Session[Reader, Reply]):
 
     async def read(self) -> Request[Reader]:
         self._reads_utf8, self.asked = self._envelope is not None and self._envelope.smtputf8, None
+        self._begun = self._envelope
         try:
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong as problem:
@@ -234,13 +237,14 @@ class SMTPSession(Session[Reader, Reply]):
         """Who was refused, and for whom: "they say that they wrote to us" is asked for days later."""
         data: dict[str, Any] = {"state": self.state.value}
         named = self.asked and self.asked.text()
-        if self._envelope is not None:
-            data["sender"] = "" if self._envelope.reverse_path is None else self._envelope.reverse_path.text()
+        if self._begun is not None:
+            data["sender"] = "" if self._begun.reverse_path is None else self._begun.reverse_path.text()
             if named or self._verb in BRING_MESSAGE:
-                data["recipients"] = [named] if named else self._envelope.addresses()[:MOST_NAMED]
+                data["recipients"] = [named] if named else self._begun.addresses()[:MOST_NAMED]
         elif named:
             data["sender"] = named
-        self.publish(REFUSED, cause=f"{answer.code} {answer.enhanced} {answer.lines[-1]}", data=data)
+        words = filter(None, (str(answer.code), answer.enhanced, answer.lines[-1]))
+        self.publish(REFUSED, cause=" ".join(words), data=data)
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command of ours may be a password that its client sends at the wrong moment."""

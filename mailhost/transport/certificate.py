@@ -70,6 +70,8 @@ def warnings(tls: TLS, host: str, now: datetime | None = None) -> Iterator[Confi
     found, now = read(tls.certificate), now or datetime.now(UTC)
     if ending := end(found, now):
         yield ConfigProblem("", "tls.certificate", f"{tls.certificate} {ending}; {RENEW}")
+    if tls.key.stat().st_mode & 0o077:
+        yield ConfigProblem("", "tls.key", f"{tls.key} can be read by others than the server: chmod 600 {tls.key}")
     if not found.covers(host):
         names = ", ".join(found.names) or "no name"
         yield ConfigProblem("", "tls.certificate", f"{tls.certificate} is for {names}, not for server.host {host}")

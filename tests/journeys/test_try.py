@@ -106,7 +106,7 @@ def test_an_account_of_ones_own_is_tried_by_its_password(tried: Server) -> None:
     said, _ = attempt(tried.facts["config"], "alice@example.org", "--password-stdin", given=f"{tried.password}\n")
     assert "octets to alice@example.org: 250" in said
     _, problem = attempt(tried.facts["config"], "carol@example.org", code=64)
-    assert "give ADDRESS and --password-stdin" in problem
+    assert "give the password of carol@example.org on standard input, with --password-stdin" in problem
 
 
 def test_a_name_that_the_certificate_lacks_is_78(tried: Server) -> None:

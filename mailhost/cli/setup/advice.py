@@ -1,7 +1,10 @@
 """What a set-up says at its end: the next lines to type, here, in the mail clients, and in the DNS."""
 
+import shutil
+import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 from mailhost.cli import authority
 from mailhost.cli.quickstart.greeting import servers
@@ -22,20 +25,27 @@ def advice(wishes: Wishes, planned: Settings, made: str | None) -> Iterator[str]
         yield f"  Password   {made}   is not shown again"
     yield ""
     yield "Start it"
-    yield f"  mailhost config check --config {planned.path.absolute()}"
-    yield f"  mailhost run --config {planned.path.absolute()}"
-    yield f"  mailhost try {wishes.address} --config {planned.path.absolute()}"
+    yield f"  {program()} config check --config {planned.path.absolute()}"
+    yield f"  {program()} run --config {planned.path.absolute()}"
+    yield f"  {program()} try {wishes.address} --config {planned.path.absolute()}"
     if ip_address(config.server.bind).is_loopback:
         yield '  It listens on loopback only. For others to reach it, set server.bind in the settings: "0.0.0.0", or "::".'
     yield ""
     yield "To type into Outlook, Foxmail or Thunderbird"
     yield f"  User name  {wishes.address}   the full address; SPA off"
-    yield from servers(ports, config.server.host)
+    yield from servers(ports, "localhost" if ip_address(config.server.bind).is_loopback else config.server.host)
     yield from _trust(planned)
     yield f"  Ports      {'   '.join(f'{name} {port}' for name, port in ports.items())}"
     yield ""
     yield "DNS records that are wanted"
     yield from records(domain, config.server.host, config.server.bind)
+
+
+def program() -> str:
+    """How this program is called from where the reader is: by its name, if the PATH leads to it."""
+    called = Path(sys.argv[0]).absolute()
+    found = shutil.which("mailhost")
+    return "mailhost" if found and Path(found).resolve() == called.resolve() else str(called)
 
 
 def records(domain: str, host: str, bind: str) -> Iterator[str]:

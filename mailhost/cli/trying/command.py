@@ -63,7 +63,7 @@ def _password(config: Config, sender: str, *, password_stdin: bool) -> str:
         return sample.password(config.server.data)
     if source.isatty():
         return ask_password(question)
-    raise Failure("give ADDRESS and --password-stdin: the folder has no sample accounts of scripts/run", EX_USAGE)
+    raise Failure(f"give the password of {shown(sender)} on standard input, with --password-stdin", EX_USAGE)
 
 
 class Report:

@@ -61,7 +61,8 @@ def login_told(place: Place, user: str) -> Iterator[None]:
         words = _words(problem)
         if isinstance(problem, imaplib.IMAP4.abort) or words.startswith("4") or any(map(words.__contains__, NO_FAULT)):
             raise
-        text = f"{place}: the login of {user} was refused: {words}; mailhost user passwd {user} sets a new password"
+        cure = f"user enable {user} lets it in" if "disabled" in words else f"user passwd {user} sets a new password"
+        text = f"{place}: the login of {user} was refused: {words}; mailhost {cure}"
         raise Failure(text, EX_NOPERM) from None
 
 

@@ -77,5 +77,7 @@ def read_pairs(source: BinaryIO) -> list[office.Pair]:
 def _pair(line: bytes, number: int) -> office.Pair:
     address, _, password = line.lstrip().partition(b" ")
     if not password.strip():
-        raise Failure(f"line {number}: write ADDRESS PASSWORD, one space between them", EX_DATAERR)
+        raise Failure(
+            f"line {number}: write ADDRESS PASSWORD, one space between them; no account was added", EX_DATAERR
+        )
     return text_of(address, f"line {number}"), checked_password(password, f"line {number}: the password")

@@ -182,7 +182,7 @@ def test_lines_are_addresses_with_passwords() -> None:
 @pytest.mark.parametrize(
     ("octets", "line"),
     [
-        (b"a@b c\nalice@example.org\n", "line 2: write ADDRESS PASSWORD, one space between them"),
+        (b"a@b c\nalice@example.org\n", "line 2: write ADDRESS PASSWORD, one space between them; no account was added"),
         (b"a@b \xff\n", "line 1: the password is not written in UTF-8"),
         (b"\xff@b c\n", "line 1 is not written in UTF-8"),
         (b"a@b " + b"x" * (LONGEST_PASSWORD + 1), "line 1: the password is longer than 1024 octets"),

@@ -63,9 +63,9 @@ def test_all_is_made_for_its_owner_alone_and_what_follows_is_said(
     for wanted in (
         ADDRESS,
         "postmaster@example.org",
-        f"mailhost run --config {tmp_path}/mailhost.toml",
-        f"mailhost try {ADDRESS} --config {tmp_path}/mailhost.toml",
-        "server mail.example.org   port 993",
+        f" run --config {tmp_path}/mailhost.toml",
+        f" try {ADDRESS} --config {tmp_path}/mailhost.toml",
+        "server localhost   port 993",
         str(tmp_path / "data" / "tls" / "ca.crt"),
         fingerprint(tmp_path / "data" / "tls" / "ca.crt"),
         "example.org.   MX   10 mail.example.org.",
