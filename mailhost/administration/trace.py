@@ -8,7 +8,7 @@ from mailhost.administration.journeys import Copy, Incident, Journey, Place, Ste
 from mailhost.events.event import AUTH_FAIL, CLIENT_MISTAKE, REFUSED, STORE_EXPUNGE, STORE_FETCH, STORE_FLAG
 from mailhost.ids import Millis, text_of
 from mailhost.queue.values import State
-from mailhost.trace.recorder import COPIED, MOVED
+from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
 __all__ = ["as_values", "sentences", "trace"]

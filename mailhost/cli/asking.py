@@ -74,6 +74,8 @@ def checked_password(line: bytes, what: str) -> str:
         raise Failure(f"{what} is empty", EX_DATAERR)
     if len(password) > LONGEST_PASSWORD:
         raise Failure(f"{what} is longer than {LONGEST_PASSWORD} octets", EX_DATAERR)
+    if b"\0" in password:
+        raise Failure(f"{what} has NUL in it, which no client can send", EX_DATAERR)
     return text_of(password, what)
 
 

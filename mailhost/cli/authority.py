@@ -4,7 +4,6 @@ What exists is never overwritten, with one exception: the server's own certifica
 end or lacks a name. Its key stays.
 """
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from mailhost.cli.files import PUBLIC, write_new
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import Config
 from mailhost.transport import certificate
-from mailhost.transport.user import is_root
 
 CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=397)
@@ -122,9 +120,8 @@ def _sign(folder: Folder, names: Sequence[str], now: datetime) -> None:
         .sign(ca_key, hashes.SHA256())
     )
     fresh = folder.certificate.with_suffix(".new")
-    fresh.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    if is_root():  # it belongs to the one whose folder it is
-        os.chown(fresh, folder.path.stat().st_uid, folder.path.stat().st_gid)
+    fresh.unlink(missing_ok=True)
+    write_new(fresh, signed.public_bytes(serialization.Encoding.PEM), PUBLIC)
     fresh.replace(folder.certificate)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def serve(read: Callable[[], Config], *, source: str, wire: str | None, ready: R
 
     `read` gives the settings, at SIGHUP once more; `source` is where they are from; `ready` hears once that every port is open.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heard: what it asks for is about to be read anyway
     from mailhost.service import run  # here, so that other commands start without Twisted
     from mailhost.transport.user import check_user
 
@@ -59,9 +61,11 @@ def check(config: Config, source: str) -> Config:
     from mailhost.cli import authority
     from mailhost.cli.extensions import check_extensions
     from mailhost.transport import certificate
+    from mailhost.transport.user import as_server
 
     check_extensions(config, source)
-    authority.renew(config)
+    with as_server(config.server.user):  # never root: what is in that user's folder may be a link to elsewhere
+        authority.renew(config)
     if not config.server.data.exists():
         cure = f"there is no folder {config.server.data}; set where it is, or make it with `mailhost setup`"
         raise ConfigProblem("", "server.data", cure)

@@ -92,6 +92,8 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
     for name, section in sections(config):
         _check_bounds(name, section, source)
     _check_url(config, source)
+    if config.login.argon2_memory < 8 * 1024 * config.login.argon2_lanes:  # RFC 9106 section 3.1
+        raise ConfigProblem(source, "login.argon2_memory", "set at least 8KiB for each of login.argon2_lanes")
     return config
 
 

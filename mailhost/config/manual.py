@@ -87,7 +87,9 @@ def _mark(section: Section, default: Section | None, key: str) -> str:
 
 
 def _masked(value: object) -> object:
-    return re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:...@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(?i)(password=)[^&]*", r"\1...", re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:...@", value))
 
 
 def _table(name: str, section: Section) -> str:

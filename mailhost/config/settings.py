@@ -206,7 +206,7 @@ class Login(Section, frozen=True):
     cache_seconds: Annotated[int, Least(0), Most(86_400)] = 3_600
     """How many seconds a verified password is remembered in memory (never the password itself). Clients log in every few minutes; a hash
     costs 22 ms, a look 1 us. 0 remembers nothing. A changed password counts at once in any case."""
-    argon2_passes: Count = 2
+    argon2_passes: Annotated[int, Least(1), Most(100)] = 2
     """argon2id passes over its memory (t)."""
     argon2_memory: Annotated[Octets, Least(kib(8)), Most(mib(1024))] = mib(19)
     """argon2id memory for one hash (m). With two passes and one lane it takes 22 ms, and a thief with a graphics card not less."""

@@ -23,7 +23,7 @@ WITHOUT_TLS = "password without TLS: in the client choose SSL/TLS, or STARTTLS"
 
 
 class PlaintextForbidden(Refused):
-    """A password without TLS (RFC 8314 section 3)."""
+    """A password without TLS (RFC 8314 section 4.1)."""
 
 
 class MechanismUnknown(Refused):

@@ -20,6 +20,8 @@ QUEUE_ADD, STORE_ADD, STORE_FLAG, STORE_EXPUNGE = "queue.add", "store.add", "sto
 STORE_FETCH = "store.fetch"
 """The text of messages went out to a client."""
 REFUSED, FAULT = "refused", "fault"
+TRACE_FULL = "trace.full"
+"""More than is recorded."""
 SERVES, ENDED = "server.serves", "server.ended"
 LOOP_BLOCKED = "loop.blocked"
 RELOADED, RELOAD_REFUSED, NEEDS_RESTART = "server.reloaded", "server.reload_refused", "server.needs_restart"

@@ -18,6 +18,7 @@ from mailhost.events.event import (
     SETTING_DOUBTFUL,
     STORE_FETCH,
     STORE_FLAG,
+    TRACE_FULL,
     Event,
 )
 from mailhost.events.messages import Messages
@@ -57,6 +58,7 @@ LEVEL_OF: Mapping[str, str] = {
     CERTIFICATE_ENDS: "warning",
     NEEDS_RESTART: "warning",
     SETTING_DOUBTFUL: "warning",
+    TRACE_FULL: "warning",
     STORE_FETCH: "debug",
     STORE_FLAG: "debug",
 }

@@ -231,8 +231,8 @@ class ReadingSession(Session[Reader, Status]):
 
     def _heard_further(self, octets: bytes, *, secret: bool = False) -> None:
         """A literal of a command, or its line behind one; the end of a line alone says nothing."""
-        if octets:
-            self.heard(MASK if secret else octets)
+        if octets and self.services.events.lines:
+            self.heard(MASK if secret else masked(octets))
 
     async def _skip_unread(self) -> None:
         """The octets of a refused literal that was not asked for, and the rest of its command."""

@@ -3,7 +3,7 @@
 import os
 import pwd
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from mailhost.config.problem import ConfigProblem
 
@@ -70,6 +70,13 @@ def seen_by(name: str) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(group)
         os.setgroups(groups)
+
+
+@contextmanager
+def as_server(name: str) -> Iterator[None]:
+    """Root acts as the user that the server will be; everybody else as himself. Raises `ConfigProblem`."""
+    with seen_by(name) if is_root() and name not in ("", ROOT) else nullcontext():
+        yield
 
 
 def become(name: str) -> None:

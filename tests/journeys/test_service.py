@@ -195,4 +195,6 @@ def test_from_nothing_to_a_service_that_is_reloaded_and_started_again(machine: M
         said = (tmp_path / f"{name}.log").read_text()
         assert all(LINE.fullmatch(line) for line in said.splitlines()), said
         assert said.splitlines()[-1].endswith("server.ended")
-    assert {path.stat().st_uid for path in [machine.config, machine.data, *machine.data.rglob("*")]} == {OWNER}
+    assert {path.stat().st_uid for path in [machine.data, *machine.data.rglob("*")]} == {OWNER}
+    assert machine.config.stat().st_uid == os.geteuid()  # root's, where root has set it up: the server reads it only
+    assert not machine.config.stat().st_mode & 0o037

@@ -106,7 +106,7 @@ def write(planned: Settings) -> None:
             _give(missing, name)
     if not path.exists():
         write_new(path, planned.text.encode())
-        _give(path, name)
+        _let_read(path, name)
     _give(data, name)
     data.chmod(0o700)
 
@@ -124,6 +124,13 @@ def _give(path: Path, name: str) -> None:
     if users.is_root() and name:
         entry = users.entry(name)
         os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _let_read(path: Path, name: str) -> None:
+    """The server reads its settings, and does not write them: who could would be root at the next start."""
+    if users.is_root() and name and name != users.ROOT:
+        os.chown(path, 0, users.entry(name).pw_gid)
+        path.chmod(0o640)
 
 
 def _is_there(what: object, cure: str) -> Failure:

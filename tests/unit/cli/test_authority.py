@@ -15,6 +15,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from mailhost.cli.authority import Folder, ensure, fingerprint, renew
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS, Config, Server
+from mailhost.transport import certificate
 
 NAMES = ["localhost", "mail.example.org", "127.0.0.1", "::1"]
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -157,3 +158,15 @@ def test_the_fingerprint_is_the_one_that_clients_show(folder: Folder) -> None:
     shown = fingerprint(folder.ca)
     assert shown.replace(":", "").lower() == hashlib.sha256(der).hexdigest()
     assert len(shown) == 95
+
+
+def test_what_another_has_laid_in_the_way_is_not_written_through(tmp_path: Path) -> None:
+    """Whoever may write into the folder must not have somebody else's file overwritten."""
+    folder, victim = Folder(tmp_path / "tls"), tmp_path / "precious"
+    ensure(folder, ["a.example"], NOW)
+    victim.write_text("precious")
+    folder.certificate.with_suffix(".new").symlink_to(victim)
+    ensure(folder, ["a.example", "b.example"], NOW)
+    assert victim.read_text() == "precious"
+    assert "b.example" in certificate.read(folder.certificate).names
+    assert not folder.certificate.is_symlink()
