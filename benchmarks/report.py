@@ -16,12 +16,15 @@ TOP = Path(__file__).parents[1]
 
 
 def heading(program: str) -> None:
-    """The load average tells whether others kept the machine busy."""
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    load = f"load {os.getloadavg()[0]:.1f}"
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     say(f"$ {' '.join(['python -m', program, *sys.argv[1:]])}")
-    say(f"{now}, commit {_commit()}, {_processor()}, {os.cpu_count()} cores, {load}, {versions}\n")
+    say(f"{machine()}, {versions}\n")
+
+
+def machine() -> str:
+    """When, what and where; the load average tells whether others kept the machine busy."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{now}, commit {_commit()}, {_processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
 
 
 def say(line: str) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 from mailhost.administration.opening import blob_store, connect
+from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
 from mailhost.conversation.presence import Presence
@@ -20,7 +22,8 @@ from mailhost.database.hints import Kind
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import ENDED, FAULT, LOOP_BLOCKED, SERVES, Events
-from mailhost.events.sinks import WireLog, configure_log, log
+from mailhost.events.sinks import configure_log, log
+from mailhost.events.wire_log import HAPPENED, WireLog
 from mailhost.imap.factory import IMAP4Factory
 from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
@@ -28,20 +31,25 @@ from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
 from mailhost.relay.worker import Relay
+from mailhost.reloading import Read, Reloading
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
 from mailhost.trace.recorder import Recorder, RecorderSettings
-from mailhost.transport import reactor
+from mailhost.transport import reactor, systemd
 from mailhost.transport.connection import ConversationFactory, Listening
 from mailhost.transport.limits import ConnectionLimit
 from mailhost.transport.listening import listen, stop_listening
+from mailhost.transport.ports import bind_all, close_all
+from mailhost.transport.reactor import Signals
 from mailhost.transport.tls import ServerTLS
+from mailhost.transport.user import become
 from mailhost.users.passwords import Cost, Logins, LoginSettings
 
 Ready = Callable[[dict[str, Any]], object]
 
 EX_SOFTWARE = 70
+WIRE_FULL = "full"
 WATCH_LOOP = "MAILHOST_WATCH_LOOP"
 """The variable of the environment that, set to 1, has the log tell of each time that the loop was blocked; for tests."""
 TWINS = {"smtp": "submissions", "submission": "submissions", "pop3": "pop3s", "imap": "imaps"}
@@ -49,42 +57,92 @@ TWINS = {"smtp": "submissions", "submission": "submissions", "pop3": "pop3s", "i
 IMPLICIT_TLS: dict[str, str] = {twin: name for name, twin in TWINS.items()}
 
 
-def run(config: Config, *, wire: bool, ready: Ready) -> int:
-    """Serve until SIGTERM or SIGINT; answers with the exit code."""
+def run(config: Config, *, wire: str | None, ready: Ready, read: Read) -> int:
+    """Serve until SIGTERM or SIGINT; answers with the exit code. `wire`: whether to print the dialogues, and how
+    much of messages; `read` gives the settings anew, at SIGHUP.
+    """
     events = Events(config.server.node)
     configure_log(config.log.level, config.log.format)
-    events.subscribe(log)
     if wire:
-        events.subscribe(WireLog(), lines=True)
-    return reactor.run(lambda stop: serve(config, events, ready, stop))
+        events.subscribe(lambda event: None if event.kind in HAPPENED else log(event))  # the dialogue tells of those
+        events.subscribe(WireLog(full=wire == WIRE_FULL), lines=True)
+    else:
+        events.subscribe(log)
+    return reactor.run(lambda signals: serve(config, events, ready, signals, read))
 
 
-async def serve(config: Config, events: Events, ready: Ready, stop: asyncio.Event) -> int:
-    """The mailbox store and the user database open first, every port next; then the ready line."""
-    reactor.need_open_files(config.server.open_files)
+async def serve(config: Config, events: Events, ready: Ready, signals: Signals, read: Read) -> int:
+    """Ports and keys first, then root is given up; the mailbox store and the user database open, and every port listens."""
     async with AsyncExitStack() as stack:
+        sockets, tls, held = enter(config, stack)
         services = await open_services(config, events, stack)
+        sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
+        reloading = Reloading(config, tls, events)
+        listeners = dict(factories(config, services, tls))
         recorder = Recorder(services.database, events, recorder_settings(config))
         if config.trace.keep_events:
             events.subscribe(recorder)
             stack.push_async_callback(recorder.flush)
-        tls = ServerTLS(config.tls.certificate, config.tls.key)
         ports: dict[ConversationFactory, IListeningPort] = {}
-        stack.push_async_callback(end, ports, config.server.grace)
-        for name, factory in factories(config, services, tls):
-            ports[factory] = await listen(config.server.bind, config.listeners[name].port, factory)
+        stack.push_async_callback(end, ports, reloading, signals.at_once)
+        for name, factory in listeners.items():
+            ports[factory] = listen(name, sockets[name], factory)
         reactor.settle()
         served = {name: listener.port for name, listener in config.listeners.items()}
+        held.serves(config.server.bind, served)
+        reloading.tell_doubts()
         events.publish(SERVES, data={"bind": config.server.bind, **served})
         ready({"ports": served})
-        code = await watch(stop, events, background(config, services) | {"trace": recorder.run()})
+        systemd.notify(systemd.READY)
+        changing = partial(take, services=services, sweeper=sweeper, listeners=listeners, tls=tls)
+        tasks = background(config, services, sweeper) | {
+            "reload": reloading.run(signals.reload, read, changing),
+            "certificate": reloading.watch_certificate(),
+            "trace": recorder.run(),
+        }
+        code = await watch(signals.stop, events, tasks)
+        systemd.notify(systemd.STOPPING)
     events.publish(ENDED)
     return code
 
 
-def background(config: Config, services: Services) -> dict[str, Awaitable[None]]:
+def enter(config: Config, stack: AsyncExitStack) -> tuple[dict[str, socket.socket], ServerTLS, Held]:
+    """What only root may do, then root no more: files are made by the user whose they are."""
+    reactor.need_open_files(config.server.open_files)
+    check_alone(config.server.data, config.server.node)
+    sockets = bind_all(config.server.bind, {name: listener.port for name, listener in config.listeners.items()})
+    stack.callback(close_all, sockets)
+    tls = ServerTLS(config.tls.certificate, config.tls.key)
+    become(config.server.user)
+    held = hold(config.server.data, config.server.node)
+    stack.callback(held.close)
+    return sockets, tls, held
+
+
+def take(
+    config: Config,
+    *,
+    services: Services,
+    sweeper: Sweeper,
+    listeners: Mapping[str, ConversationFactory],
+    tls: ServerTLS,
+) -> None:
+    """Live by other settings from now on; conversations under way go on by those that they began with."""
+    configure_log(config.log.level, config.log.format)
+    sweeper.settings = sweep_settings(config)
+    services.logins.change(login_settings(config))
+    anew = replace(
+        services,
+        host=config.server.host,
+        allow_plaintext=config.login.allow_plaintext,
+        failure_delay=config.login.failure_delay,
+    )
+    for name, factory in factories(config, anew, tls):
+        listeners[name].take(factory)
+
+
+def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
-    sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
     relay = Relay(services.database, services.blobs, services.events, connector(config), f"node {config.server.node}")
     services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
@@ -204,11 +262,22 @@ async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Awaitable[
     return 0 if stopping in done else EX_SOFTWARE
 
 
-async def end(ports: dict[ConversationFactory, IListeningPort], grace: timedelta) -> None:
-    """Accept no more, and let the conversations under way finish what they do."""
+async def end(
+    ports: Mapping[ConversationFactory, IListeningPort], reloading: Reloading, at_once: asyncio.Event
+) -> None:
+    """Accept no more, and let the conversations under way finish what they do; a second signal cuts them off."""
     for port in ports.values():
         await stop_listening(port)
+    cutting = asyncio.ensure_future(cut_off(ports, at_once))
+    grace = reloading.config.server.grace
     await asyncio.gather(*(factory.end_conversations(grace) for factory in ports))
+    cutting.cancel()
+
+
+async def cut_off(factories: Iterable[ConversationFactory], at_once: asyncio.Event) -> None:
+    await at_once.wait()
+    for factory in factories:
+        factory.cut_off()
 
 
 def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSettings:

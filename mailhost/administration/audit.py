@@ -48,6 +48,12 @@ async def audit(database: Database, octets: BlobStore) -> list[Finding]:
     ]
 
 
+async def recipients(database: Database) -> dict[str, int]:
+    """Of all that was accepted and is not yet forgotten: how many are stored, wait, ..."""
+    states = await database.read(entries.states)
+    return {state.name.lower(): count for state, count in sorted(states.items())}
+
+
 async def _accounts(database: Database) -> AsyncIterator[Finding]:
     for account in await database.read(store.accounts):
         for check, question in OF_ACCOUNTS.items():

@@ -8,13 +8,11 @@ from mailhost.ids import AccountId, MailboxId, Millis, Uid
 from mailhost.queue import search
 from mailhost.queue.values import Acceptance, Delivery
 from mailhost.store.values import MailboxKey
-from mailhost.store.whereabouts import Whereabouts, whereabouts
+from mailhost.store.whereabouts import Whereabouts, elsewhere, whereabouts
 from mailhost.trace import entries
-from mailhost.trace.recorder import COPIED, MOVED
+from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
-MOST = 100
-"""Journeys of one answer, and incidents; the newest."""
 MOST_PLACES = 20
 """Mailboxes to which the copies of one recipient are followed."""
 
@@ -81,7 +79,7 @@ class Incident:
         return self.entry.at
 
 
-async def trace(database: Database, words: Sequence[str], most: int = MOST) -> list[Journey | Incident]:
+async def trace(database: Database, words: Sequence[str], most: int = 100) -> list[Journey | Incident]:
     """The newest that all words fit (addresses, subjects, Message-IDs, parts of them, journeys); the oldest first."""
     accepted = await database.read(search.journeys, tuple(words), most)
     journeys = [
@@ -126,9 +124,12 @@ class _Following:
 
     async def all(self, start: _Start) -> tuple[list[Step], list[Place]]:
         """Mailbox after mailbox; a copy is another place."""
-        open_ends = [start]
+        open_ends, seen = [start], set[tuple[MailboxId, Uid]]()
         while open_ends and len(self.places) < MOST_PLACES:
-            open_ends += await self._follow(open_ends.pop(0))
+            end = open_ends.pop(0)
+            if (end.mailbox, end.uid) not in seen:
+                seen.add((end.mailbox, end.uid))
+                open_ends += await self._follow(end)
         return self.steps, self.places
 
     async def _follow(self, start: _Start) -> list[_Start]:
@@ -140,7 +141,14 @@ class _Following:
             name = None if target is None else (await self.database.read(whereabouts, target.key, target.uid)).mailbox
             self.steps.append(Step(each, now.mailbox, name, None if target is None else target.uid))
             targets += [] if target is None else [target]
-        self.places.append(Place(start.uid, now, any(_is_end(each) for each in found)))
+        left = any(_is_end(each) for each in found)
+        if not now.is_there and not left:
+            # Moved without a word, or the word was lost in a crash: the store knows it by its content.
+            others = await self.database.read(elsewhere, start.key, start.uid)
+            known = {(target.mailbox, target.uid) for target in targets}
+            more = [_Start(key.account, key.id, uid, start.since) for key, uid in others if (key.id, uid) not in known]
+            left, targets = bool(more), targets + more
+        self.places.append(Place(start.uid, now, left))
         return targets
 
 

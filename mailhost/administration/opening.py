@@ -8,11 +8,17 @@ from mailhost.database import open as database
 from mailhost.database.database import Database
 from mailhost.database.open import DatabaseSettings, OpenDatabase
 from mailhost.store.octets import BlobSettings, BlobStore
+from mailhost.transport.user import become, is_root
 
 
 @asynccontextmanager
 async def open_database(config: Config) -> AsyncIterator[Database]:
-    """For a command beside the server. Raises `SchemaTooNew`, `DatabaseUnsafe`, `CommitFailed`."""
+    """For a command beside the server. Raises `SchemaTooNew`, `DatabaseUnsafe`, `CommitFailed`.
+
+    Root acts as the server's user: what root made in the folder, the server could not write.
+    """
+    if is_root() and config.server.user:
+        become(config.server.user)
     opened = await connect(config, node=None)
     try:
         yield opened.database

@@ -57,7 +57,7 @@ class Sweeper:
     ) -> None:
         self._database = database
         self._store = store
-        self._settings = settings or SweepSettings()
+        self.settings = settings or SweepSettings()
         self._clock = clock
         self._looked_at = BlobId(0)
 
@@ -66,10 +66,10 @@ class Sweeper:
         while True:
             with suppress(CommitFailed, OSError):  # the database cannot be written now, or a folder read: the next time
                 await self.sweep()
-            await asyncio.sleep(self._settings.every.total_seconds())
+            await asyncio.sleep(self.settings.every.total_seconds())
 
     async def sweep(self) -> Swept:
-        settings = self._settings
+        settings = self.settings
         gone = await self._all_of(expunged.forget, self._before(settings.keep_expunged))
         acceptances = await self._all_of(finished.forget, self._before(settings.keep_deliveries))
         events = await self._all_of(entries_of_trace.forget, self._before(settings.keep_events))
@@ -77,16 +77,16 @@ class Sweeper:
 
     async def _all_of(self, forget: Callable[..., int], before: Millis) -> int:
         total = 0
-        while count := await self._database.write(forget, before, self._settings.rows):
+        while count := await self._database.write(forget, before, self.settings.rows):
             total += count
         return total
 
     async def _sweep_blobs(self) -> int:
         """Read to find the dead, written only where some are; on from where the last sweep ended."""
-        below = BlobId(first_of(self._before(self._settings.keep_blobs)))
+        below = BlobId(first_of(self._before(self.settings.keep_blobs)))
         total = 0
-        for _ in range(self._settings.windows):
-            window = Window(self._looked_at, below, self._settings.rows)
+        for _ in range(self.settings.windows):
+            window = Window(self._looked_at, below, self.settings.rows)
             found = await self._database.read(blobs.unused, IN_USE, window)
             total += await self._remove(found.ids)
             self._looked_at = found.last or BlobId(0)
@@ -106,11 +106,11 @@ class Sweeper:
 
         What looks so is asked once more inside a write transaction, which sees every commit.
         """
-        before = self._before(self._settings.orphan_age)
+        before = self._before(self.settings.orphan_age)
         files = await self._store.in_thread(lambda: self._store.files_before(BlobId(first_of(before)), before))
         total = 0
-        for start in range(0, len(files), self._settings.rows):
-            some = files[start : start + self._settings.rows]
+        for start in range(0, len(files), self.settings.rows):
+            some = files[start : start + self.settings.rows]
             orphans = set(some) - await self._database.read(blobs.file_ids, some)
             if orphans:
                 orphans -= await self._database.write(blobs.file_ids, sorted(orphans))

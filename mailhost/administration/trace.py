@@ -17,7 +17,7 @@ from mailhost.events.event import (
 )
 from mailhost.ids import Millis, text_of
 from mailhost.queue.values import HELD, State
-from mailhost.trace.recorder import COPIED, MOVED
+from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
 __all__ = ["as_values", "sentences", "trace"]

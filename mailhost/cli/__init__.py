@@ -1,4 +1,5 @@
-"""Where an administrator comes in: `mailhost run`, `user`, `domain`, `config`, `audit`, `trace`; one file per subcommand.
+"""Where an administrator comes in: `mailhost setup`, `run`, `try`, `user`, `domain`, `alias`, `mailbox`, `deliver`, `config`,
+`audit`, `trace`; one file per subcommand.
 
 Every way out is a code of sysexits.h with one line on standard error. Read `exits` for the codes, then the subcommand.
 """
@@ -15,12 +16,17 @@ from mailhost import __version__
 from mailhost.cli.exits import INTERRUPTED, report
 
 COMMANDS: Mapping[str, str] = {
+    "setup": "mailhost.cli.setup.command",
     "run": "mailhost.cli.run",
     "user": "mailhost.cli.user",
     "domain": "mailhost.cli.domain",
+    "alias": "mailhost.cli.alias",
+    "mailbox": "mailhost.cli.mailbox",
+    "deliver": "mailhost.cli.deliver",
     "config": "mailhost.cli.config",
     "audit": "mailhost.cli.audit",
     "trace": "mailhost.cli.trace",
+    "try": "mailhost.cli.trying.command",
     "quickstart": "mailhost.cli.quickstart.command",
 }
 """Each module has a `command`; it is imported when it is asked for, so that a short command starts fast."""

@@ -20,11 +20,15 @@ FOUND = 1
 def command(config_path: Path, overrides: tuple[str, ...], as_json: bool) -> int:
     """Compare counters, UIDs, the ledger of deliveries and the octets of every message with what they must be.
 
-    Nothing is changed; the server may run. Exit code 1 when something is found, a line for each.
+    Nothing is changed; the server may run. Exit code 1 when something is found, a line for each. The last line says what
+    became of all recipients that were accepted, those that wait among them.
     """
-    findings = asyncio.run(office.audit(load(config_path, overrides)))
+    findings, states = asyncio.run(office.audit(load(config_path, overrides)))
     if as_json:
-        click.echo(json.dumps({"findings": [{"check": each.check, "text": each.text} for each in findings]}))
+        told = [{"check": each.check, "text": each.text} for each in findings]
+        click.echo(json.dumps({"findings": told, "recipients": states}))
     else:
         click.echo("".join(f"{each.check}: {each.text}\n" for each in findings) or "no problem found\n", nl=False)
+        sums = " + ".join(f"{count:,} {state}" for state, count in states.items()) or "0"
+        click.echo(f"recipients in the ledger: {sums}")
     return FOUND if findings else 0

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import click
 
-EX_USAGE, EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 64, 65, 70, 74, 75, 77, 78
+EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT = 64, 65, 67, 69, 70, 73
+EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM, EX_CONFIG = 74, 75, 76, 77, 78
 INTERRUPTED = 130
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
@@ -16,8 +17,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "mailhost.database.errors.DatabaseUnsafe": (EX_CONFIG, ""),
     "mailhost.database.errors.CommitFailed": (EX_TEMPFAIL, ""),
     "mailhost.message.address.AddressProblem": (EX_DATAERR, ""),
-    "mailhost.transport.listening.PortForbidden": (EX_NOPERM, ""),
-    "mailhost.transport.listening.PortBusy": (EX_TEMPFAIL, ""),
+    "mailhost.transport.ports.PortForbidden": (EX_NOPERM, ""),
+    "mailhost.transport.ports.PortBusy": (EX_TEMPFAIL, ""),
+    "mailhost.administration.running.AlreadyRuns": (EX_TEMPFAIL, ""),
     "mailhost.transport.reactor.TooFewOpenFiles": (EX_CONFIG, ""),
     "sqlalchemy.exc.SQLAlchemyError": (EX_TEMPFAIL, "the database: "),
     "asyncpg.exceptions._base.PostgresError": (EX_TEMPFAIL, "the database: "),

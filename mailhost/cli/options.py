@@ -21,3 +21,10 @@ SET = click.option(
     metavar="SECTION.KEY=VALUE",
     help="A setting that counts more than the file's; VALUE is a TOML value, else a text. May be given more than once.",
 )
+WIRE = click.option(
+    "--wire",
+    is_flag=False,
+    flag_value="headers",
+    type=click.Choice(["headers", "full"]),
+    help="Print every dialogue on standard error, secrets masked; of messages the headers, with --wire=full all lines.",
+)

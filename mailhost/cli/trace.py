@@ -9,6 +9,7 @@ import click
 from mailhost.cli import office
 from mailhost.cli.options import CONFIG, SET
 from mailhost.config.load import load
+from mailhost.events.wire_text import printable
 
 NOTHING = 1
 
@@ -27,7 +28,9 @@ def command(config_path: Path, overrides: tuple[str, ...], words: tuple[str, ...
     """
     found = asyncio.run(office.trace(load(config_path, overrides), words))
     for said, values in found:
-        click.echo(json.dumps(values) if as_json else "\n".join(said))
+        click.echo(json.dumps(values) if as_json else "\n".join(map(printable, said)))
+    if len(found) >= office.MOST_TRACED and not as_json:
+        click.echo(f"(the newest {office.MOST_TRACED} are told; more words find fewer)")
     if not found and not as_json:
         click.echo("no such message is in the ledger, and none that was refused")
     return 0 if found else NOTHING

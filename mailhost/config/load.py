@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -39,11 +40,13 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             octets = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise ConfigProblem(str(path), "", "no such file; name yours with --config PATH") from None
+        raise ConfigProblem(
+            str(path), "", "no such file; name yours with --config PATH, or make one: mailhost setup"
+        ) from None
     except OSError as error:
         raise ConfigProblem(str(path), "", f"cannot be read: {error.strerror}") from None
     if len(octets) > LARGEST_FILE:
-        raise ConfigProblem(str(path), "", "is no file of settings: it is larger than 1MiB")
+        raise ConfigProblem(str(path), "", "is not a file of settings: it is larger than 1MiB")
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -90,6 +93,8 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
     for name, section in sections(config):
         _check_bounds(name, section, source)
     _check_url(config, source)
+    if config.login.argon2_memory < 8 * 1024 * config.login.argon2_lanes:  # RFC 9106 section 3.1
+        raise ConfigProblem(source, "login.argon2_memory", "set at least 8KiB for each of login.argon2_lanes")
     return config
 
 
@@ -112,10 +117,20 @@ def _check_keys(data: Mapping[str, Any], source: str) -> None:
     known = {name: type(section).__struct_fields__ for name, section in sections(Config())}
     for name, table in data.items():
         if name not in known:
-            raise ConfigProblem(source, name, f"unknown section{_similar(name, list(known))}")
-        for key in table if isinstance(table, Mapping) else ():
+            raise ConfigProblem(source, name, _unknown(name, table, known))
+        if not isinstance(table, Mapping):
+            continue
+        for key in table:
             if key not in known[name]:
                 raise ConfigProblem(source, f"{name}.{key}", f"unknown key{_meant(name, key, known)}")
+
+
+def _unknown(name: str, value: object, known: Mapping[str, tuple[str, ...]]) -> str:
+    """A section, or a key that stands above all sections."""
+    if isinstance(value, Mapping):
+        return "unknown section" + (_similar(name, list(known)) or f"; there are {', '.join(known)}")
+    owners = [section for section, keys in known.items() if name in keys]
+    return "stands outside of every section" + (f"; write it below its own, such as [{owners[0]}]" if owners else "")
 
 
 def _meant(section: str, key: str, known: Mapping[str, tuple[str, ...]]) -> str:
@@ -137,14 +152,15 @@ def _read_value(kind: type, written: object) -> object:
         return kind.read(written)
     if kind is Path and isinstance(written, str) and written and "\0" not in written:
         return Path(written)
-    raise ValueError("write a path")
+    raise ValueError('write a path in quotes: "/..."')
 
 
 def _translated(error: msgspec.ValidationError, source: str) -> ConfigProblem:
     found = _PLACE.fullmatch(str(error))
     if found is None:
         return ConfigProblem(source, "", str(error))
-    return ConfigProblem(source, found["key"], _cure(found["key"], found["what"]))
+    key = found["key"].partition("[")[0]  # of a list, which of its values it was does not matter
+    return ConfigProblem(source, key, _cure(key, found["what"]))
 
 
 def _cure(place: str, what: str) -> str:
@@ -167,7 +183,7 @@ def _check_bounds(name: str, section: Section, source: str) -> None:
         value = getattr(section, key)
         for bound in bounds(hint):
             if not bound.allows(value):
-                raise ConfigProblem(source, f"{name}.{key}", f"{value} does not do; {bound}")
+                raise ConfigProblem(source, f"{name}.{key}", bound.refusal(value))
 
 
 def _check_ports(config: Config, source: str) -> None:
@@ -175,15 +191,25 @@ def _check_ports(config: Config, source: str) -> None:
     taken: dict[int, str] = {}
     for name, listener in config.listeners.items():
         if (other := taken.setdefault(listener.port, name)) != name:
-            raise ConfigProblem(source, f"{name}.port", f"{listener.port} is {other}.port too; choose another")
+            raise ConfigProblem(
+                source, f"{name}.port", f"{listener.port} is the port of {other}, too; give one of them another"
+            )
 
 
 def _check_url(config: Config, source: str) -> None:
     url = config.database.url
-    if url != "sqlite" and not url.startswith("postgresql+asyncpg://"):
+    if url != "sqlite" and not _is_postgresql(url):
         raise ConfigProblem(
             source, "database.url", 'write "sqlite" or "postgresql+asyncpg://USER:PASSWORD@HOST:PORT/NAME"'
         )
+
+
+def _is_postgresql(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "postgresql+asyncpg" and bool(parts.hostname) and parts.port != 0 and len(parts.path) > 1
+    except ValueError:  # the port is not a number, or the address has half a bracket
+        return False
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:

@@ -28,9 +28,28 @@ def example() -> str:
     return PREAMBLE + "".join(_table(name, section) for name, section in sections(Config()))
 
 
-def dump(config: Config) -> str:
-    """The settings in force, as a file that gives them again; the password of a database is masked."""
-    return "\n".join(f"[{name}]\n{_lines(section)}" for name, section in sections(config))
+def dump(config: Config, default: Config | None = None) -> str:
+    """The settings in force, as a file that gives them again, those that differ from `default` marked; a database's password is masked."""
+    return "\n".join(
+        f"[{name}]\n{_lines(section, default and getattr(default, name))}" for name, section in sections(config)
+    )
+
+
+def values(config: Config, default: Config) -> Iterator[dict[str, Any]]:
+    """The same for programs: each setting with its value, its default, and whether they differ."""
+    for name, section in sections(config):
+        for key in section.__struct_fields__:
+            value, usual = (_builtin(_masked(getattr(each, key))) for each in (section, getattr(default, name)))
+            yield {"section": name, "key": key, "value": value, "default": usual, "differs": value != usual}
+
+
+def _builtin(value: object) -> object:
+    """Numbers and texts, as the file has them."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Octets | Duration | Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def to_toml(value: object) -> str:
@@ -46,24 +65,39 @@ def to_toml(value: object) -> str:
     return '"' + "".join(_escaped(character) for character in str(value)) + '"'
 
 
+def shown(value: object) -> str:
+    """The same for people: the password of a database is masked."""
+    return to_toml(_masked(value))
+
+
 def _escaped(character: str) -> str:
     if character in '\\"':
         return "\\" + character
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
-def _lines(section: Section) -> str:
-    return "".join(f"{key} = {to_toml(_masked(getattr(section, key)))}\n" for key in section.__struct_fields__)
+def _lines(section: Section, default: Section | None) -> str:
+    return "".join(
+        f"{key} = {shown(getattr(section, key))}{_mark(section, default, key)}\n" for key in section.__struct_fields__
+    )
+
+
+def _mark(section: Section, default: Section | None, key: str) -> str:
+    """A comment that a person's eye finds."""
+    usual = getattr(default, key, None)
+    return "" if default is None or getattr(section, key) == usual else f"  # default: {shown(usual)}"
 
 
 def _masked(value: object) -> object:
-    return re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:...@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(?i)(password=)[^&]*", r"\1...", re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:...@", value))
 
 
 def _table(name: str, section: Section) -> str:
     kind = type(section)
     return f"\n{_comment(inspect.getdoc(kind) or '')}[{name}]\n" + "".join(
-        f"\n{_comment(f'{_reason(kind, key)} [{_unit(hint)}]')}# {key} = {to_toml(getattr(section, key))}\n"
+        f"\n{_comment(f'{reason(kind, key)} [{unit(hint)}]')}# {key} = {to_toml(getattr(section, key))}\n"
         for key, hint in hints(kind).items()
     )
 
@@ -89,7 +123,7 @@ UNITS: Mapping[Any, str] = {
 }
 
 
-def _unit(hint: Any) -> str:
+def unit(hint: Any) -> str:
     plain = getattr(hint, "__origin__", hint)
     named = UNITS.get(plain) or " or ".join(to_toml(choice) for choice in hint.__args__)
     limits = [
@@ -98,7 +132,7 @@ def _unit(hint: Any) -> str:
     return ", ".join([named, *limits])
 
 
-def _reason(section: type[Section], key: str) -> str:
+def reason(section: type[Section], key: str) -> str:
     return next(texts[key] for kind in section.__mro__ if key in (texts := _reasons().get(kind.__name__, {})))
 
 

@@ -11,6 +11,7 @@ import msgspec
 from mailhost.config.units import (
     Duration,
     Form,
+    IPAddress,
     Least,
     Most,
     Octets,
@@ -32,7 +33,6 @@ Span = Annotated[Duration, Least(seconds(0))]
 
 HOST = r"(?!.{254})[0-9A-Za-z]([0-9A-Za-z-]{0,62})(\.[0-9A-Za-z]([0-9A-Za-z-]{0,62}))*"
 """What may be said in a greeting (RFC 5321 section 4.1.2)."""
-ADDRESS = r"[0-9]+(\.[0-9]+){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,16 +42,20 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Server(Section, frozen=True):
     """The server as a whole."""
 
-    host: Annotated[str, Form(HOST, "mail.example.org")] = "localhost"
+    host: Annotated[str, Form(HOST, "mail.example.org", "a host name")] = "localhost"
     """The name by which this server calls itself in greetings and in Received; a public server has an MX or A record of this name."""
     data: Path = Path("/var/lib/mailhost")
     """The folder of all that is kept: database, larger messages, keys. A relative path counts from this file's folder. Never on NFS."""
-    bind: Annotated[str, Form(ADDRESS, "127.0.0.1")] = "127.0.0.1"
+    bind: Annotated[str, IPAddress("127.0.0.1")] = "127.0.0.1"
     """The address to listen on. Loopback until you decide otherwise; "0.0.0.0" is every IPv4 address, "::" every one."""
+    user: str = ""
+    """The user that a server started by root becomes once it has its ports and keys, such as "mailhost"; "root" stays root. Whoever
+    else starts it needs none."""
     node: Annotated[int, Least(0), Most(1023)] = 0
     """The number of this process among all that write into one database: identifiers contain it, so no two may share it."""
-    open_files: Count = 4096
-    """Refuse to start when the system allows fewer open files: each connection takes one, and a server without any stops to answer."""
+    open_files: Count = 16_384
+    """Refuse to start when the system allows fewer open files: each connection takes one, and a server without any stops to answer.
+    More than most_connections of all listeners together."""
     grace: Span = seconds(10)
     """At the end, how long conversations under way may take to finish. What is in a commit ends whole in any case."""
 
@@ -204,7 +208,7 @@ class Login(Section, frozen=True):
     cache_seconds: Annotated[int, Least(0), Most(86_400)] = 3_600
     """How many seconds a verified password is remembered in memory (never the password itself). Clients log in every few minutes; a hash
     costs 22 ms, a look 1 us. 0 remembers nothing. A changed password counts at once in any case."""
-    argon2_passes: Count = 2
+    argon2_passes: Annotated[int, Least(1), Most(100)] = 2
     """argon2id passes over its memory (t)."""
     argon2_memory: Annotated[Octets, Least(kib(8)), Most(mib(1024))] = mib(19)
     """argon2id memory for one hash (m). With two passes and one lane it takes 22 ms, and a thief with a graphics card not less."""

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any, Final, Self
 
 MILLISECONDS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -83,6 +84,9 @@ class Least:
     def __str__(self) -> str:
         return f"at least {self.bound}{_because(self.reason)}"
 
+    def refusal(self, value: Any) -> str:
+        return f"{value} is too small; it must be {self}"
+
 
 @dataclass(frozen=True, slots=True)
 class Most:
@@ -98,6 +102,9 @@ class Most:
     def __str__(self) -> str:
         return f"at most {self.bound}{_because(self.reason)}"
 
+    def refusal(self, value: Any) -> str:
+        return f"{value} is too large; it must be {self}"
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -105,6 +112,7 @@ class Form:
 
     pattern: str
     example: str
+    what: str
 
     def allows(self, value: str) -> bool:
         return re.fullmatch(self.pattern, value) is not None
@@ -112,8 +120,36 @@ class Form:
     def __str__(self) -> str:
         return f"such as {self.example}"
 
+    def refusal(self, value: str) -> str:
+        return f"{_quoted(value)} is not {self.what}; write one such as {self.example}"
 
-Bound = Least | Most | Form
+
+@dataclass(frozen=True, slots=True)
+class IPAddress:
+    """A text that is an address, IPv4 or IPv6."""
+
+    example: str
+
+    def allows(self, value: str) -> bool:
+        try:
+            ip_address(value)
+        except ValueError:
+            return False
+        return True
+
+    def __str__(self) -> str:
+        return f"such as {self.example}"
+
+    def refusal(self, value: str) -> str:
+        return f"{_quoted(value)} is not an IP address; write one such as {self.example}"
+
+
+Bound = Least | Most | Form | IPAddress
+
+
+def _quoted(value: str) -> str:
+    """What was written, so that an empty text and a line end can be seen."""
+    return '"' + "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in value) + '"'
 
 
 def _because(reason: str) -> str:
@@ -126,7 +162,7 @@ def _amount(written: object, units: dict[str, int], most: int, examples: str) ->
         raise ValueError(f"write it like {examples}")
     amount = int(found[1]) * units[found[2]]
     if amount > most:
-        raise ValueError(f"{written} is too much")
+        raise ValueError(f"{written} is too large; write a smaller value")
     return amount
 
 

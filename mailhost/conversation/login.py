@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from mailhost.conversation.secrets import KNOWN_ELSEWHERE, SECURE_PASSWORD, user_shown
 from mailhost.conversation.session import Session
 from mailhost.database.errors import Refused
 from mailhost.events.event import AUTH_FAIL, AUTH_OK
@@ -18,20 +19,11 @@ LONGEST_RESPONSE = 12288
 """Octets of a response in base64 (RFC 4954 section 4: 12,288)."""
 ABORT = b"*"
 WITHOUT_DOMAIN = "user name without a domain: in the client it is the full address"
-SECURE_PASSWORD = frozenset({"NTLM", "GSSAPI", "GSS-SPNEGO", "NEGOTIATE"})
-"""What Windows' clients try when "secure password authentication" is on."""
-KNOWN_ELSEWHERE = frozenset(
-    {"ANONYMOUS", "APOP", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "MSN", "OAUTHBEARER", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"}
-    | {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2"}
-)
-"""Mechanisms that a client may name because another server has them."""
-
-
 WITHOUT_TLS = "password without TLS: in the client choose SSL/TLS, or STARTTLS"
 
 
 class PlaintextForbidden(Refused):
-    """A password without TLS (RFC 8314 section 3)."""
+    """A password without TLS (RFC 8314 section 4.1)."""
 
 
 class MechanismUnknown(Refused):
@@ -77,7 +69,7 @@ def _cause(user: str, refusal: LoginRefused) -> str:
 
 async def _failed(session: Session[Any, Any], user: str, cause: str) -> None:
     """Each failure costs time, and one of the tries that a connection has."""
-    session.publish(AUTH_FAIL, cause=cause, data={"user": user, "address": session.channel.peer.address})
+    session.publish(AUTH_FAIL, cause=cause, data={"user": user_shown(user), "address": session.channel.peer.address})
     session.failed_logins += 1
     await asyncio.sleep(session.services.failure_delay.total_seconds())
     if session.failed_logins >= session.services.limits.login_tries:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.services import Services
 from mailhost.database.errors import Refused
-from mailhost.events.event import CONNECTION_TLS, LINE_IN, LINE_OUT
+from mailhost.events.event import CONNECTION_TLS, DATA_BLOCK, LINE_IN, LINE_OUT
 from mailhost.ids import ConnectionId
 from mailhost.transport.channel import Channel
 
@@ -114,16 +114,27 @@ class Session(ABC, Generic[R, A]):
             self._publish(LINE_OUT, "S", data)
         self.channel.write(data)
 
-    def heard(self, line: bytes) -> None:
-        """Every line that is read passes here, secrets masked by who knows them."""
+    def heard(self, line: bytes, *, cut: bool = False) -> None:
+        """Every line that is read passes here, secrets masked by who knows them; of one that is too long only its head."""
         if self.services.events.lines:
-            self._publish(LINE_IN, "C", line)
+            self._publish(LINE_IN, "C", line, cut=cut)
+
+    def passed(self, direction: str, octets: bytes, **fields: Any) -> None:
+        """Octets of a message on their way, as they went: they are no lines of the dialogue. `start`: how many went before."""
+        if self.services.events.lines and octets:
+            self._publish(DATA_BLOCK, direction, octets, **fields)
+
+    def passed_unseen(self, octets: int) -> None:
+        """So many octets of something that was refused: they may be anything, and nobody gets to see them."""
+        if self.services.events.lines and octets:
+            self._publish(DATA_BLOCK, "C", b"", unseen=octets)
 
     def publish(self, kind: str, **fields: Any) -> None:
         self.services.events.publish(kind, connection=self.connection, **fields)
 
-    def _publish(self, kind: str, direction: str, octets: bytes) -> None:
-        self.publish(kind, direction=direction, octets=octets, before=str(self.state), data={"protocol": self.protocol})
+    def _publish(self, kind: str, direction: str, octets: bytes, **data: Any) -> None:
+        data["protocol"] = self.protocol
+        self.publish(kind, direction=direction, octets=octets, before=str(self.state), data=data)
 
     @property
     def encrypted(self) -> bool:

@@ -1,10 +1,12 @@
 """Hot statements: written in Core, compiled once for each engine, run by the driver with plain tuples."""
 
+from collections import namedtuple
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, Select
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -13,7 +15,7 @@ Arrange = Callable[[Rows], Any]
 
 
 class Hot:
-    """A statement for `Transaction.many`; `names` are its bound parameters in the order of each row's values."""
+    """A statement for `Transaction.many`, `rows` and `found`; `names` are its bound parameters in the order of each row's values."""
 
     def __init__(self, statement: Executable, *names: str) -> None:
         self._statement = statement
@@ -25,6 +27,14 @@ class Hot:
         if dialect.name not in self._compiled:
             self._compiled[dialect.name] = self._compile(dialect)
         return self._compiled[dialect.name]
+
+    @cached_property
+    def row(self) -> Callable[[Sequence[Any]], Any]:
+        """What makes a row of a SELECT one whose columns have their names."""
+        assert isinstance(self._statement, Select)
+        kind: Any = namedtuple("Row", [*self._statement.selected_columns.keys()])  # type: ignore[misc]  # noqa: PYI024 - the names are those of the statement
+        make: Callable[[Sequence[Any]], Any] = kind._make
+        return make
 
     def _compile(self, dialect: Dialect) -> tuple[str, Arrange]:
         assert isinstance(self._statement, ClauseElement)

@@ -272,7 +272,7 @@ def _read(
 ) -> T:
     """One snapshot for the whole operation; its results are closed with it, or every later read would be stale."""
     driver = driver_of(connection)
-    tx = Transaction(connection, lambda: driver.in_transaction, hurry)
+    tx = Transaction(connection, lambda: driver.in_transaction, hurry, SQLiteDriver(driver))
     try:
         driver.execute("BEGIN")
         return operation(tx, *arguments)

@@ -79,6 +79,10 @@ class Transaction:
         sql, arrange = statement.compiled(self._sql.dialect)
         return self._driver.rows(sql, arrange([values])[0])
 
+    def found(self, statement: Hot, *values: Any) -> list[Any]:
+        """What a hot statement selects, as `execute` gives it: rows that have their columns by name."""
+        return list(map(statement.row, self.rows(statement, values)))
+
     def announce(self, change: object) -> None:
         """Tell the other sessions, once this is committed."""
         self.changes.append(change)

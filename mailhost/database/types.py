@@ -21,6 +21,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
+from mailhost.database.hot import Hot
+
 METADATA = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -83,22 +85,23 @@ def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[
 
 
 class Among:
-    """A statement about rows whose `column` is among some numbers, in both forms of `one_of`, each built once.
+    """A hot statement about rows whose `column` is among some numbers, in both forms of `one_of`; `names` as those of `Hot`.
 
-    `tx.execute(*STATEMENT(numbers, other=value))` runs it. To build a statement takes longer than to run it.
+    `tx.found(*STATEMENT(numbers, *values))` runs it, the values in the order of the names.
     """
 
     __slots__ = ("_list", "_range")
 
-    def __init__(self, statement: Any, column: ColumnElement[Any]) -> None:
+    def __init__(self, statement: Any, column: ColumnElement[Any], *names: str) -> None:
         each = json_each(bindparam("numbers", type_=Text)).table_valued("value")
-        self._range = statement.where(column.between(bindparam("first"), bindparam("last")))
-        self._list = statement.where(column.in_(select(_number(each.c.value))))
+        within = column.between(bindparam("first"), bindparam("last"))
+        self._range = Hot(statement.where(within), *names, "first", "last")
+        self._list = Hot(statement.where(column.in_(select(_number(each.c.value)))), *names, "numbers")
 
-    def __call__(self, numbers: Sequence[int], **others: object) -> tuple[Any, dict[str, object]]:
+    def __call__(self, numbers: Sequence[int], *values: object) -> tuple[Any, ...]:
         if len(numbers) > 0 and numbers[-1] - numbers[0] + 1 == len(numbers) == len(set(numbers)):
-            return self._range, {"first": numbers[0], "last": numbers[-1], **others}
-        return self._list, {"numbers": json.dumps(list(numbers)), **others}
+            return self._range, *values, numbers[0], numbers[-1]
+        return self._list, *values, json.dumps(list(numbers))
 
 
 def pairs(array: ColumnElement[Any]) -> Subquery:

@@ -30,7 +30,7 @@ LONGEST_RETRY = timedelta(hours=1)
 
 
 class WaitingDeliveries:
-    """The background task. It gives up nothing: a row that cannot be stored waits on, and the ledger says why."""
+    """The background task. It gives up nothing: a row that cannot be stored waits on, and the ledger says why; one for nobody any more is cancelled."""
 
     def __init__(
         self,
@@ -94,7 +94,11 @@ class WaitingDeliveries:
         await self._database.write(entries.defer, delivery.id, "it could not be read", self._later(delivery))
 
     async def _deliver(self, delivery: Delivery, acceptance: Acceptance) -> bool:
-        place = await self._place(delivery)
+        places = await self._places(delivery)
+        if not places:
+            await self._database.write(entries.cancel, delivery.id, "its account is no more", self._clock())
+            return False
+        place = next((each for each in places if each.mailbox is not None), None)
         if place is None or place.mailbox is None:
             await self._database.write(entries.defer, delivery.id, "its mailbox is not there", self._later(delivery))
             return False
@@ -108,11 +112,11 @@ class WaitingDeliveries:
             self._events.publish(STORE_ADD, journey=acceptance.journey, data=data)
         return done is not None
 
-    async def _place(self, delivery: Delivery) -> Place | None:
-        """Looked up again: the account may have another mailbox by now."""
+    async def _places(self, delivery: Delivery) -> list[Place]:
+        """Looked up again: the account may have another mailbox by now, or be gone, its domain too."""
         local_part, _, domain = delivery.recipient.rpartition("@")
         places, _ = await self._database.read(resolve, local_part, domain)
-        return next((place for place in places if place.mailbox is not None), None)
+        return [place for place in places if not place.domain]
 
     async def _content(self, acceptance: Acceptance) -> tuple[Content, Made | None]:
         """What arrival made of it then; its surrogate is made anew, as no row had it."""

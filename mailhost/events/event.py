@@ -23,8 +23,12 @@ QUEUE_ACT = "queue.act"
 STORE_FETCH = "store.fetch"
 """The text of messages went out to a client."""
 REFUSED, FAULT = "refused", "fault"
+TRACE_FULL = "trace.full"
+"""More than is recorded."""
 SERVES, ENDED = "server.serves", "server.ended"
 LOOP_BLOCKED = "loop.blocked"
+RELOADED, RELOAD_REFUSED, NEEDS_RESTART = "server.reloaded", "server.reload_refused", "server.needs_restart"
+CERTIFICATE_ENDS, SETTING_DOUBTFUL = "server.certificate_ends", "server.setting_doubtful"
 LINES = frozenset({LINE_IN, LINE_OUT, DATA_BLOCK})
 
 

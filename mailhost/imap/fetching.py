@@ -188,7 +188,8 @@ class _Fetching:
     async def _write_bodies(self, uids: Sequence[Uid]) -> None:
         located = await self.session.read_store(messages.locate, self.selected.key, uids, self.session.takes)
         rows = await self._rows([each.uid for each in located if each.uid not in self.told], self.plan)
-        rows |= await self._rows([each.uid for each in located if each.uid in self.told], self.plan.with_flags())
+        if self.told:
+            rows |= await self._rows([each.uid for each in located if each.uid in self.told], self.plan.with_flags())
         for group in _groups([each for each in located if each.uid in rows]):
             contents = await self._contents(group)
             for each in group:

@@ -6,13 +6,15 @@ from typing import Any
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import may_log_in
+from mailhost.conversation.secrets import MASK, LoginWatch
+from mailhost.conversation.secrets import masked as words_masked
 from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
 from mailhost.ids import Uid
 from mailhost.imap.grammar import Head, Reader, Vocabulary, head, tag_of
 from mailhost.imap.literal import LITERAL_OCTETS, LITERAL_OCTETS_BEFORE_LOGIN, Allowance, announced
 from mailhost.imap.responses import GO_AHEAD, UNTAGGED, Status
-from mailhost.imap.secrets import MASK, SECRET, masked
+from mailhost.imap.secrets import SECRET, masked, unknown_masked, verb_of
 from mailhost.imap.values import Literal
 from mailhost.message.form import Form
 from mailhost.transport.channel import Channel, LineTooLong
@@ -53,6 +55,9 @@ class ReadingSession(Session[Reader, Status]):
         self._non_synchronizing = non_synchronizing
         self._tag = UNTAGGED
         self._secret_ahead = False
+        self._logins = LoginWatch()
+        self._is_unsure = False
+        """Whether the line read last may be a password."""
         self._unread: Literal | None = None
         """Announced, refused, and sent all the same."""
 
@@ -73,7 +78,7 @@ class ReadingSession(Session[Reader, Status]):
         try:
             line = await self._line()
         except LongLine as problem:
-            self._take_tag(problem.head)
+            self._take_tag(problem.head, cut=True)
             raise
         self._take_tag(line)
         found = announced(line)
@@ -98,11 +103,11 @@ class ReadingSession(Session[Reader, Status]):
             if not allowed or (command is not None and command.streams and not is_first):
                 self._unread = literal if self._may_come_unasked(literal) else None
                 break
-            literals[length + start] = await self._take_literal(literal, allowance)
+            literals[length + start] = octets = await self._take_literal(literal, allowance)
+            self._heard_further(octets, secret=begun.verb in SECRET)
             length += len(line)
             allowance.take_line(len(line))
-            line = await self._line()
-            self.heard(MASK if begun.verb in SECRET else line)
+            line = await self._further_line(secret=begun.verb in SECRET)
             lines.append(line)
             if len(lines) % LITERALS_A_TURN == 0:
                 await asyncio.sleep(0)
@@ -118,11 +123,12 @@ class ReadingSession(Session[Reader, Status]):
         reader.announced = found[1] if found else None
         return reader
 
-    def _take_tag(self, line: bytes) -> None:
+    def _take_tag(self, line: bytes, *, cut: bool = False) -> None:
         """What may be a password is no tag: it would be echoed."""
-        shown = self._shown(line)
-        self.heard(shown)
-        self._tag = (tag_of(line) if shown is not MASK else None) or UNTAGGED
+        is_secret = self._is_response(line)
+        if self.services.events.lines:
+            self.heard(MASK if is_secret else self._shown(line), cut=cut)
+        self._tag = (None if is_secret else tag_of(line)) or UNTAGGED
 
     async def _line(self) -> bytes:
         try:
@@ -132,13 +138,29 @@ class ReadingSession(Session[Reader, Status]):
             self.refuse_literal(found and found[1])
             raise LongLine(problem.head) from None
 
+    def _is_response(self, line: bytes) -> bool:
+        """What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment, and so may be a
+        word alone behind any login that failed.
+        """
+        verb = verb_of(line)
+        is_known = self._knows(verb)
+        self._is_unsure = self._logins.may_be_secret(
+            known=is_known, login=verb in SECRET, logged_in=self.login is not None
+        )
+        is_response = self._secret_ahead and not is_known
+        self._secret_ahead = verb == "AUTHENTICATE" or is_response
+        return is_response or (self._is_unsure and not verb and self.login is None)
+
     def _shown(self, line: bytes) -> bytes:
-        """For the wire log. What is no command behind AUTHENTICATE may be a password that its client sends at the wrong moment."""
-        verb = b"".join(line[:400].split(b" ", 2)[1:2]).decode("ascii", "replace").upper()
-        is_known = verb == "UID" or verb in self.commands
-        is_secret = self._secret_ahead and not is_known
-        self._secret_ahead = verb == "AUTHENTICATE" or is_secret
-        return MASK if is_secret else masked(line)
+        """For the wire log: what is no command has its tag shown, and its verb unless a login was tried."""
+        if self._is_unsure:
+            return unknown_masked(line)
+        secretive = masked(line)
+        is_known = secretive != line or self._knows(verb_of(line))
+        return secretive if is_known else words_masked(line, words=2)
+
+    def _knows(self, verb: str) -> bool:
+        return verb == "UID" or verb in self.commands
 
     async def _take_literal(self, literal: Literal, allowance: Allowance) -> bytes:
         try:
@@ -173,7 +195,12 @@ class ReadingSession(Session[Reader, Status]):
         await self.channel.drain()
 
     async def take(self, literal: Literal, keep: Callable[[bytes], Awaitable[None]]) -> None:
-        """Stream the announced literal of this command to `keep`, piece by piece."""
+        """Stream the announced literal of this command, a message, to `keep`, piece by piece."""
+        await self._stream(literal, keep, lambda piece: self.passed("C", piece))
+
+    async def _stream(
+        self, literal: Literal, keep: Callable[[bytes], Awaitable[None]], show: Callable[[bytes], None]
+    ) -> None:
         self._unread = None
         if literal.synchronizing:
             await self.prompt(GO_AHEAD)
@@ -181,6 +208,7 @@ class ReadingSession(Session[Reader, Status]):
         while left:
             piece = await self.channel.read_chunk(min(left, 64 << 10))
             left -= len(piece)
+            show(piece)
             try:
                 await keep(piece)
             except Exception:  # a full disk, say: what is left of the literal must not be read as commands
@@ -189,9 +217,22 @@ class ReadingSession(Session[Reader, Status]):
             await asyncio.sleep(0)
 
     async def rest_of_line(self) -> bytes:
-        line = await self._line()
-        self.heard(line)
+        return await self._further_line()
+
+    async def _further_line(self, *, secret: bool = False) -> bytes:
+        """A command's line behind a literal."""
+        try:
+            line = await self._line()
+        except LongLine as problem:
+            self.heard(MASK if secret else problem.head, cut=True)
+            raise
+        self._heard_further(line, secret=secret)
         return line
+
+    def _heard_further(self, octets: bytes, *, secret: bool = False) -> None:
+        """A literal of a command, or its line behind one; the end of a line alone says nothing."""
+        if octets and self.services.events.lines:
+            self.heard(MASK if secret else masked(octets))
 
     async def _skip_unread(self) -> None:
         """The octets of a refused literal that was not asked for, and the rest of its command."""
@@ -204,8 +245,8 @@ class ReadingSession(Session[Reader, Status]):
             if literal.octets > self.services.limits.message_octets:
                 self.ended = True
                 raise SyntaxProblem("The literal is too large")
-            await self.take(literal, _forget)
-            following = announced(await self._line())
+            await self._stream(literal, _forget, lambda piece: self.passed_unseen(len(piece)))
+            following = announced(await self._further_line(secret=True))
             if following is not None and not following[1].synchronizing:
                 self._unread = following[1]
 

@@ -29,7 +29,7 @@ from mailhost.store.errors import (
     TooManyKeywords,
     TooManyMailboxes,
 )
-from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
+from mailhost.users.errors import AccountDisabled, AccountMissing, LoginBusy, LoginRefused
 
 WRONG_LOGIN = "Wrong user or password; the user is the full address"
 """For known and unknown users alike: a hint for its owner, none for a stranger."""
@@ -44,6 +44,7 @@ REFUSALS: Mapping[type[Refused], Status] = {
     TooManyKeywords: no("The mailbox has all the keywords that it can hold", LIMIT),
     TooManyMailboxes: no("The account has as many mailboxes as it may have", LIMIT),
     MessageMissing: no("Some of the messages were expunged meanwhile", EXPUNGEISSUED),
+    AccountMissing: no("The account is no more", UNAVAILABLE),
     LoginRefused: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
     AccountDisabled: no(WRONG_LOGIN, AUTHENTICATIONFAILED),
     LoginBusy: no("Too many logins at this moment, try again", UNAVAILABLE),

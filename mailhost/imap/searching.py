@@ -1,9 +1,9 @@
 """SEARCH carried out: what the index knows first, then rows by pages, then octets; each step looks at what the one before left."""
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import IntEnum
 from typing import Any
 
@@ -47,6 +47,13 @@ QUICK_OCTETS = 8 << 10
 MOST_PART_OCTETS = 4 << 20
 MOST_TEXT_OCTETS = 16 << 20
 """Of one message that are searched."""
+
+
+NEVER = (0, 1)
+"""No flags under this mask are this value."""
+EPOCH = date(1970, 1, 1).toordinal()
+DAY = 86_400_000
+"""Milliseconds."""
 
 
 class Step(IntEnum):
@@ -98,7 +105,12 @@ async def search(session: IMAPSession, wanted: All, *, backwards: bool = False) 
     """The messages that the client knows of and for which every key holds, in pages as they are found: ascending, or descending."""
     if _names_unknown(session, wanted):
         await session.learn_keywords()
-    async for page in _Search(session, _flat(wanted)).pages(backwards=backwards):
+    searching = _Search(session, _flat(wanted))
+    if searching.is_by_flags:
+        async for uids in searching.flagged(backwards=backwards):
+            yield uids
+        return
+    async for page in searching.pages(backwards=backwards):
         yield [each.uid for each in page]
 
 
@@ -137,12 +149,25 @@ class _Stage:
         self.fields = frozenset(leaf.name.lower() for leaf in leaves if isinstance(leaf, InField))
         if any(isinstance(leaf, InText) and leaf.header_too for leaf in leaves):
             self.fields |= {WHOLE_HEADER}
-        self.reads_dates = any(isinstance(leaf, Dated) and leaf.clock is Clock.INTERNAL for leaf in leaves)
+        dates = [isinstance(leaf, Dated) and leaf.clock is Clock.INTERNAL for leaf in leaves]
+        self.reads_dates = any(dates)
+        self.locates = step is not Step.INDEX and not all(dates)
+        """Whether more of a message than its INTERNALDATE is wanted."""
         self.texts = sum(isinstance(leaf, InField | InText) for leaf in leaves)
         """How many are looked for."""
 
     def hold(self, each: Candidate) -> bool:
         return all(check(each) for check in self.checks)
+
+
+def _summed(flags: Iterable[Flagged]) -> tuple[int, int]:
+    """Mask and value of all of them, `NEVER` where no message can have them: SEEN UNSEEN."""
+    mask = value = 0
+    for each in flags:
+        if (value ^ each.value) & mask & each.mask:
+            return NEVER
+        mask, value = mask | each.mask, value | each.value
+    return mask, value
 
 
 def _read_quickly(each: Candidate, stage: _Stage) -> bool:
@@ -163,7 +188,7 @@ def _is_quick(each: Candidate, stage: _Stage) -> bool:
 class _Search:
     def __init__(self, session: IMAPSession, keys: Sequence[Key]) -> None:
         self.session = session
-        self._flags = [key for key in keys if isinstance(key, Flagged)]
+        self._flagged = _summed(key for key in keys if isinstance(key, Flagged))
         self._first, *self._stages = [
             _Stage(step, own, [self.check(key) for key in own])
             for step in Step
@@ -188,19 +213,15 @@ class _Search:
         if waiting:
             yield await self._filtered(waiting)
 
+    @property
+    def is_by_flags(self) -> bool:
+        """Most searches ask for UNSEEN, and flags are one array: nothing is made of a message but its UID."""
+        return not self._stages and not self._first.checks
+
     async def _known(self, *, backwards: bool) -> AsyncIterator[list[Candidate]]:
-        """What the client knows of, by flags: most searches ask for UNSEEN, and flags are one array."""
-        mask = value = 0
-        for each in self._flags:
-            if (value ^ each.value) & mask & each.mask:  # SEEN UNSEEN
-                return
-            mask, value = mask | each.mask, value | each.value
-        view, checks = self.session.selected.view, self._first.checks
-        exists = view.exists
-        starts = range(1, exists + 1, PAGE_OF_ARRAYS)
-        for first in reversed(starts) if backwards else starts:
-            uids = view.uids(MessageSet(((first, min(first + PAGE_OF_ARRAYS - 1, exists)),)))
-            flags = view.flags_of(uids, SystemFlag.DELETED)
+        """What the client knows of, by flags, and by what else needs no reading."""
+        view, checks, (mask, value) = self.session.selected.view, self._first.checks, self._flagged
+        async for first, uids, flags in self._by_pages(backwards=backwards):
             found = [
                 Candidate(uid, number, flag, recent)
                 for number, (uid, flag, recent) in enumerate(
@@ -208,10 +229,26 @@ class _Search:
                 )
                 if flag & mask == value
             ]
-            await self._turn.breathe()
             if checks:
                 found = await self._checked(found)
             yield found[::-1] if backwards else found
+
+    async def flagged(self, *, backwards: bool) -> AsyncIterator[list[Uid]]:
+        """All that there is to a search by flags alone."""
+        mask, value = self._flagged
+        async for _, uids, flags in self._by_pages(backwards=backwards):
+            found = [uid for uid, flag in zip(uids, flags, strict=True) if flag & mask == value]
+            yield found[::-1] if backwards else found
+
+    async def _by_pages(self, *, backwards: bool) -> AsyncIterator[tuple[int, Sequence[Uid], Sequence[int]]]:
+        """What the client knows of: the number of a page's first message, all its UIDs and flags."""
+        view = self.session.selected.view
+        exists = 0 if self._flagged == NEVER else view.exists
+        starts = range(1, exists + 1, PAGE_OF_ARRAYS)
+        for first in reversed(starts) if backwards else starts:
+            uids = view.uids(MessageSet(((first, min(first + PAGE_OF_ARRAYS - 1, exists)),)))
+            yield first, uids, view.flags_of(uids, SystemFlag.DELETED)
+            await self._turn.breathe()
 
     async def _checked(self, found: Sequence[Candidate]) -> list[Candidate]:
         left: list[Candidate] = []
@@ -245,14 +282,14 @@ class _Search:
     async def _read_rows(self, page: Sequence[Candidate]) -> None:
         wanted = sorted(each.uid for each in page)
         key, takes = self.session.selected.key, self.session.takes
-        located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted, takes)}
-        for each in page:
-            each.located = located.get(each.uid)
-        if any(stage.reads_dates for stage in self._stages):
-            served = await self.session.read_store(messages.serve, key, wanted, takes)
-            days = {each.uid: _day(each.internal_date) for each in served}
+        if any(stage.locates for stage in self._stages):
+            located = {each.uid: each for each in await self.session.read_store(messages.locate, key, wanted, takes)}
             for each in page:
-                each.arrived = days.get(each.uid)
+                each.located = located.get(each.uid)
+        if any(stage.reads_dates for stage in self._stages):
+            moments = dict(await self.session.read_store(messages.arrived, key, wanted, takes))
+            for each in page:
+                each.arrived = _day(moments[each.uid]) if each.uid in moments else None
 
     async def _read(self, each: Candidate, stage: _Stage) -> None:
         """As much as the keys of this stage ask for: fields from the row, the header, or all texts."""
@@ -409,8 +446,8 @@ def _without_zone(value: bytes) -> bytes:
 
 def _day(moment: int) -> date:
     try:
-        return datetime.fromtimestamp(moment / 1000, UTC).date()
-    except (OverflowError, ValueError, OSError):
+        return date.fromordinal(EPOCH + moment // DAY)
+    except (OverflowError, ValueError):
         return date.max if moment > 0 else date.min
 
 

@@ -17,6 +17,8 @@ from mailhost.store.values import Flags
 
 NUMBERS_STAND = frozenset({"FETCH", "STORE", "SEARCH"})
 """While one of these is answered no EXPUNGE may be sent (RFC 3501 section 7.4.1). UID FETCH is not one of these."""
+FEW_BETWEEN = 6
+"""Messages for each one that is looked up: up to so many it is faster to count them all than to bisect for each."""
 
 
 class Index(Protocol):
@@ -141,6 +143,9 @@ class View:
         if last - first + 1 == len(uids):
             return range(first, last + 1)
         if not self._untold:
+            if last - first < FEW_BETWEEN * len(uids):
+                chosen = set(uids)
+                return [place for place, uid in enumerate(self.index.uids[first - 1 : last], first) if uid in chosen]
             return [bisect_left(self.index.uids, uid) + 1 for uid in uids]
         return [self.number(uid) for uid in uids]
 

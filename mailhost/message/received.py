@@ -43,6 +43,14 @@ def received_field(hop: Hop, recipient: Address | None = None) -> bytes:
     return _folded("Received", [*clauses[:-1], f"{clauses[-1]};", format_date(hop.at)])
 
 
+def handed_over_field(host: str, uid: int, journey: str, at: int, recipient: Address | None = None) -> bytes:
+    """For what a program on this machine hands over: there is no host that it came from, so the user stands in a comment."""
+    clauses = [f"by {_word(host)} (mailhost deliver, user {uid})", f"id {_word(journey)}"]
+    if recipient is not None:
+        clauses.append(f"for <{_mailbox(recipient)}>")
+    return _folded("Received", [*clauses[:-1], f"{clauses[-1]};", format_date(at)])
+
+
 def return_path_field(reverse_path: Address | None) -> bytes:
     """RFC 5321 section 4.4: the reverse-path as given in MAIL; None is the null one."""
     return _folded("Return-Path", [f"<{_mailbox(reverse_path)}>" if reverse_path else "<>"])

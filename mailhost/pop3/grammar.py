@@ -4,13 +4,14 @@ import re
 from typing import NewType
 
 from mailhost.conversation.command import SyntaxProblem
+from mailhost.conversation.secrets import MASK, mechanism_shown
 from mailhost.sasl.mechanism import text
 
 MessageNumber = NewType("MessageNumber", int)
 """A message's place in the maildrop of one session, counted from 1."""
 
 MOST_DIGITS = 10
-SECRET = re.compile(rb"(?is)\A\s*(PASS|APOP|AUTH\s+\S+(?=\s)).+")
+SECRET = re.compile(rb"(?is)\A\s*(PASS|APOP)(?!\Z).*|\A\s*(AUTH\s+)(\S+)(.*)|\A\s*(USER\s+)(\S+)(.*)")
 
 
 class Reader:
@@ -87,4 +88,14 @@ def command(line: bytes) -> tuple[str, Reader]:
 
 def masked(line: bytes) -> bytes:
     """The line without its secret, for those who look at the wire; also where the command is misspelt or refused."""
-    return SECRET.sub(rb"\1 ***", line)
+    return SECRET.sub(_masked, line)
+
+
+def _masked(found: re.Match[bytes]) -> bytes:
+    """What stands where a mechanism or an address belongs, and is none, may be a password too."""
+    secret, auth, mechanism, response, user, name, rest = found.groups(b"")
+    if secret:
+        return secret + b" " + MASK
+    if auth:
+        return auth + b" ".join([mechanism_shown(mechanism)] + [MASK] * bool(response.strip()))
+    return user + b" ".join([name if b"@" in name else MASK] + [MASK] * bool(rest.strip()))

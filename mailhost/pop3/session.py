@@ -7,10 +7,11 @@ from typing import Any, ClassVar, TypeAlias
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import PlaintextForbidden
+from mailhost.conversation.secrets import MASK, LoginWatch, masked
 from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import Refused
-from mailhost.events.event import DATA_BLOCK, FAULT
+from mailhost.events.event import FAULT
 from mailhost.message.form import Form
 from mailhost.pop3 import grammar, responses
 from mailhost.pop3.grammar import Reader
@@ -20,8 +21,6 @@ from mailhost.store.errors import MailboxMissing
 from mailhost.transport.channel import Channel, ChannelError, EndOfInput, LineTooLong
 from mailhost.users.errors import AccountDisabled, LoginBusy, LoginRefused
 from mailhost.users.values import Login
-
-LONGEST_SHOWN_VERB = 64
 
 REFUSALS: Mapping[type[Refused], Response] = {
     PlaintextForbidden: responses.TLS_FIRST,
@@ -47,6 +46,7 @@ class State(enum.Enum):
     TRANSACTION = "transaction"
 
 
+LOGIN_VERBS = frozenset({"USER", "PASS", "APOP", "AUTH"})
 AUTHORIZATION, TRANSACTION = frozenset({State.AUTHORIZATION}), frozenset({State.TRANSACTION})
 ANY_STATE = AUTHORIZATION | TRANSACTION
 
@@ -74,8 +74,7 @@ class POP3Session(Session[Reader, Answer]):
         """What the client takes beyond plain mail."""
         self._capabilities = capabilities
         self._maildrop: Maildrop | None = None
-        self._secret_ahead = False
-        """Whether the client may go on with a login that was refused, and send its password as if it were a command."""
+        self._logins = LoginWatch()
 
     @property
     def state(self) -> State:
@@ -113,10 +112,10 @@ class POP3Session(Session[Reader, Answer]):
         """Send a challenge, and read the client's response, which nobody else gets to see."""
         self.write(responses.challenge(base64))
         await self.channel.drain()
-        return await self._line(limit, lambda _: b"***")
+        return await self._line(limit, lambda _: MASK)
 
     async def message(self, first: Response, pieces: AsyncIterator[bytes]) -> Ending:
-        """Write mail after `first`, all but its end; it is no line of the conversation, and the wire log has its size only."""
+        """Write mail after `first`, all but its end; it is no line of the conversation."""
         return await self._multi_line(first, pieces, self._write_mail)
 
     async def listing(self, first: Response, lines: Iterable[str]) -> Ending:
@@ -158,19 +157,19 @@ class POP3Session(Session[Reader, Answer]):
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command of ours may be a password that its client sends at the wrong moment."""
-        words = line.split(maxsplit=1)
-        verb = words[0].decode("ascii", "replace").upper() if words else ""
+        verb = b"".join(line.split(maxsplit=1)[:1]).decode("ascii", "replace").upper()
         is_known = not verb or verb in self.commands
-        self._secret_ahead = verb == "AUTH" or (self._secret_ahead and not is_known)
-        masked = grammar.masked(line)
-        if is_known or masked != line:
-            return masked
-        return b"***" if self._secret_ahead else b" ".join([words[0][:LONGEST_SHOWN_VERB], *[b"***"] * len(words[1:])])
+        if self._logins.may_be_secret(known=is_known, login=verb in LOGIN_VERBS, logged_in=self._maildrop is not None):
+            return MASK
+        secretive = grammar.masked(line)
+        return secretive if is_known or secretive != line else masked(line, words=1)
 
     async def _line(self, limit: int, mask: Callable[[bytes], bytes]) -> bytes:
         try:
             line = await self.channel.read_line(limit)
-        except LineTooLong:
+        except LineTooLong as problem:
+            if self.services.events.lines:
+                self.heard(mask(problem.head), cut=True)
             raise SyntaxProblem(responses.LINE_TOO_LONG) from None
         if self.services.events.lines:
             self.heard(mask(line))
@@ -204,8 +203,7 @@ class POP3Session(Session[Reader, Answer]):
             raise EndOfInput
 
     def _write_mail(self, octets: bytes) -> None:
-        if self.services.events.lines:
-            self.publish(DATA_BLOCK, direction="S", before=str(self.state), data={"octets": len(octets)})
+        self.passed("S", octets)
         self.channel.write(octets)
 
 

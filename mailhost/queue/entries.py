@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, or_, select, update
 
 from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
@@ -114,6 +114,24 @@ def defer(tx: Transaction, id_: DeliveryId, reason: str, next_try: Millis) -> No
         .where(delivery.c.id == id_)
         .values(reason=reason, next_try=next_try, tries=delivery.c.tries + 1)
     )
+
+
+def cancel(tx: Transaction, id_: DeliveryId, reason: str, now: Millis) -> None:
+    """A row that waits is done with, unless somebody finished it before."""
+    _cancel(tx, delivery.c.id == id_, reason, now)
+
+
+def cancel_waiting_here(tx: Transaction, recipient: str, reason: str, now: Millis) -> int:
+    """All that waits to be stored for an address of this server; answers with how many that were."""
+    return _cancel(tx, and_(delivery.c.destination == "", delivery.c.recipient == recipient), reason, now)
+
+
+def _cancel(tx: Transaction, which: ColumnElement[bool], reason: str, now: Millis) -> int:
+    return tx.execute(
+        update(delivery)
+        .where(which, delivery.c.state == State.WAITING)
+        .values(state=int(State.CANCELLED), reason=reason, next_try=None, finished_at=now)
+    ).rowcount
 
 
 def of_journey(tx: Transaction, journey: int) -> list[Delivery]:

@@ -1,5 +1,6 @@
 """Where a message ends, and what its octets are: by dots (RFC 5321 section 4.5.2), where only CRLF.CRLF ends data, or by chunks."""
 
+import re
 from typing import Protocol
 
 from mailhost.message.newlines import has_bare_newline, with_crlf
@@ -10,8 +11,14 @@ class Decoder(Protocol):
 
     bare_newlines: bool
     nul: bool
+    rest: bytes | None
+    """What followed the end, where the octets themselves tell it: the next commands."""
 
     def feed(self, data: bytes) -> bytes: ...
+    def as_sent(self, data: bytes) -> bytes:
+        """Of the octets that were fed last, those of the message, dots and all: for the wire log, which asks after each feed."""
+        ...
+
     def end(self) -> bytes:
         """What was held back, once all has come."""
         ...
@@ -19,6 +26,7 @@ class Decoder(Protocol):
 
 END = b"\r\n.\r\n"
 KEPT_BACK = len(END) - 1
+_FINAL_DOT = re.compile(rb"(?<=\r\n)\.(?:\r\n?)?\Z")
 
 
 class DataDecoder:
@@ -29,11 +37,13 @@ class DataDecoder:
     becomes a line end of the message, and no more than that: neither does it end data, nor is a dot after it taken away.
     """
 
-    __slots__ = ("_held", "_is_first", "_normalise", "bare_newlines", "nul", "rest")
+    __slots__ = ("_dot", "_held", "_is_first", "_normalise", "_passed", "bare_newlines", "nul", "rest")
 
     def __init__(self, *, normalise: bool = False) -> None:
         self._held = b"\r\n"  # the line end of DATA itself: a lone dot may be the first line
         self._is_first = True
+        self._dot = b""
+        self._passed = b"\r\n"
         self._normalise = normalise
         self.bare_newlines = False
         self.nul = False
@@ -54,6 +64,16 @@ class DataDecoder:
         cut = _safe_cut(seen)
         self._held = seen[cut:]
         return self._content(seen[:cut])
+
+    def as_sent(self, data: bytes) -> bytes:
+        """A dot at the beginning of a line is held back until it is known whether it ends the message."""
+        before = len(self._passed)
+        seen = self._passed + self._dot + data.removesuffix(self.rest or b"")
+        found = _FINAL_DOT.search(seen)
+        self._dot = found[0] if found else b""
+        seen = seen.removesuffix(self._dot)
+        self._passed = seen[-2:]
+        return seen[before:]
 
     def _content(self, octets: bytes) -> bytes:
         """No CRLF and no stuffed dot lies across the borders of `octets`."""
@@ -87,7 +107,7 @@ class ChunkDecoder:
     Lines still end with CRLF and hold no NUL, unless the message is `binary`.
     """
 
-    __slots__ = ("_binary", "_held", "_normalise", "bare_newlines", "nul")
+    __slots__ = ("_binary", "_held", "_normalise", "bare_newlines", "nul", "rest")
 
     def __init__(self, *, normalise: bool = False, binary: bool = False) -> None:
         self._held = b""
@@ -95,6 +115,7 @@ class ChunkDecoder:
         self._binary = binary
         self.bare_newlines = False
         self.nul = False
+        self.rest: bytes | None = None
 
     def feed(self, data: bytes) -> bytes:
         """The message's octets that are certain by now: a CR at the end may be half of a CRLF."""
@@ -103,6 +124,10 @@ class ChunkDecoder:
         seen = self._held + data
         self._held = b"\r" if seen.endswith(b"\r") else b""
         return self._content(seen.removesuffix(b"\r"))
+
+    def as_sent(self, data: bytes) -> bytes:
+        """All of it: their number ends the octets."""
+        return data
 
     def end(self) -> bytes:
         """What was held back, once the last chunk has come."""

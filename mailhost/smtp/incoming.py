@@ -5,7 +5,7 @@ import asyncio
 from mailhost.delivery.accept import Accepted, AcceptRequest, accept
 from mailhost.delivery.arrival import Arrival, HeaderTooLarge
 from mailhost.delivery.header_filter import received, submitted
-from mailhost.events.event import DATA_BLOCK, FAULT, QUEUE_ADD, STORE_ADD
+from mailhost.events.event import FAULT, QUEUE_ADD, STORE_ADD
 from mailhost.ids import JourneyId, fresh, now, text_of
 from mailhost.message.newlines import has_bare_newline
 from mailhost.message.received import Hop, received_count, received_field
@@ -58,7 +58,17 @@ class Incoming:
 
     async def take(self, data: bytes) -> None:
         """Keep what the octets mean, or find out why not."""
-        await self._take(self._decoder.feed(data))
+        start, content = self._octets, self._decoder.feed(data)
+        if self._session.services.events.lines:
+            self._show(data, start)
+        await self._take(content)
+
+    def _show(self, data: bytes, start: int) -> None:
+        """As they came; the dot that ends DATA is a line of its own, and what follows it is none of it."""
+        session = self._session
+        session.passed("C", self._decoder.as_sent(data), start=start)
+        if self._decoder.rest is not None:
+            session.heard(b".")
 
     def expect(self, octets: int) -> None:
         """So many more are announced: what will be too large is refused before it is kept."""
@@ -102,8 +112,6 @@ class Incoming:
 
     async def _take(self, octets: bytes) -> None:
         self._octets += len(octets)
-        if self._session.services.events.lines and octets:
-            self._session.publish(DATA_BLOCK, journey=self.journey, direction="C", octets=octets)
         self.refusal = self.refusal or self._problem() or await self._keep(octets)
 
     async def _keep(self, data: bytes) -> Reply | None:
@@ -153,7 +161,7 @@ class Incoming:
         prefix = self._received()
         return Acceptance(
             journey=self.journey,
-            at=self._at,
+            at=now(),  # not when its first octet came: a slow sender takes minutes
             peer=peer.address,
             helo=session.helo,
             login=session.login.account if session.login else None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import PlaintextForbidden
+from mailhost.conversation.secrets import MASK, LoginWatch, masked, mechanism_shown
 from mailhost.conversation.services import Services
 from mailhost.conversation.session import Request, Session
 from mailhost.database.errors import Refused
@@ -42,7 +43,6 @@ class State(enum.Enum):
 
 MOST_NAMED = 20
 """Recipients that an event names."""
-LONGEST_SHOWN_VERB = 64
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """A bare CR among them (RFC 5321 section 2.3.8); a TAB is taken for a space."""
 
@@ -147,12 +147,13 @@ class SMTPSession(Session[Reader, Reply]):
         self.asked: Address | None = None
         """The path in the command that is being answered, MAIL or RCPT."""
         self._envelope: Envelope | None = None
+        self._begun: Envelope | None = None
+        """The envelope as it was when the command was read: DATA has ended the transaction before its reply is sent."""
         self._reads_utf8 = False
         """Whether the reply that is being made may hold UTF-8: its transaction has said SMTPUTF8 (RFC 6531 section 3.7.4)."""
         self._verb = ""
         """Of the command that is being answered."""
-        self._secret_ahead = False
-        """Whether the client may go on with a login that was refused, and send its password as if it were a command."""
+        self._logins = LoginWatch()
 
     @property
     def state(self) -> State:
@@ -202,10 +203,13 @@ class SMTPSession(Session[Reader, Reply]):
 
     async def read(self) -> Request[Reader]:
         self._reads_utf8, self.asked = self._envelope is not None and self._envelope.smtputf8, None
+        self._begun = self._envelope
         try:
             line = await self.channel.read_line(self.settings.line_octets)
         except LineTooLong as problem:
             self._verb = _verb(Reader(problem.head))
+            if self.services.events.lines:
+                self.heard(self._shown(problem.head), cut=True)
             raise LineProblem(replies.LINE_TOO_LONG, last=self._has_octets_behind) from None
         reader = Reader(line)
         self._verb = _verb(reader)
@@ -214,7 +218,6 @@ class SMTPSession(Session[Reader, Reply]):
         self._count()
         if _CONTROL.search(line):
             raise SyntaxProblem("a command has no control characters")
-        self._secret_ahead = self._verb == "AUTH" or (self._secret_ahead and self._verb not in self.commands)
         return Request(self._verb, reader)
 
     def _count(self) -> None:
@@ -236,27 +239,34 @@ class SMTPSession(Session[Reader, Reply]):
         """Who was refused, and for whom: "they say that they wrote to us" is asked for days later."""
         data: dict[str, Any] = {"state": self.state.value}
         named = self.asked and self.asked.text()
-        if self._envelope is not None:
-            data["sender"] = "" if self._envelope.reverse_path is None else self._envelope.reverse_path.text()
+        if self._begun is not None:
+            data["sender"] = "" if self._begun.reverse_path is None else self._begun.reverse_path.text()
             if named or self._verb in BRING_MESSAGE:
-                data["recipients"] = [named] if named else self._envelope.addresses()[:MOST_NAMED]
+                data["recipients"] = [named] if named else self._begun.addresses()[:MOST_NAMED]
         elif named:
             data["sender"] = named
-        self.publish(REFUSED, cause=f"{answer.code} {answer.enhanced} {answer.lines[-1]}", data=data)
+        words = filter(None, (str(answer.code), answer.enhanced, answer.lines[-1]))
+        self.publish(REFUSED, cause=" ".join(words), data=data)
 
     def _shown(self, line: bytes) -> bytes:
         """For the wire log. What is no command of ours may be a password that its client sends at the wrong moment."""
-        if self._verb == "AUTH":
-            return _masked(line, words=2)
-        if self._verb in self.commands:
-            return line
-        return b"***" if self._secret_ahead else _masked(line[:LONGEST_SHOWN_VERB], words=1)
+        is_known, is_login = self._verb in self.commands, self._verb == "AUTH"
+        if self._logins.may_be_secret(known=is_known, login=is_login, logged_in=self.login is not None):
+            return MASK
+        if is_login:
+            verb, *rest = masked(line, words=2).split()
+            return b" ".join([verb, *map(mechanism_shown, rest[:1]), *rest[1:]])
+        return line if is_known else masked(line, words=1)
 
     async def ask(self, prompt: Reply, limit: int) -> bytes:
         """Say something in the middle of a command, and read the line that answers it. Raises `LineTooLong`."""
         self.say(prompt)
-        line = await self.channel.read_line(limit)
-        self.heard(b"***")
+        try:
+            line = await self.channel.read_line(limit)
+        except LineTooLong:
+            self.heard(MASK, cut=True)
+            raise
+        self.heard(MASK)
         return line
 
     def unknown(self, verb: str) -> Reply:  # noqa: ARG002 - what it was is in the log already
@@ -327,9 +337,3 @@ def take_parameters(
 
 def _verb(reader: Reader) -> str:
     return (reader.optional_word() or b"").decode("ascii", "replace").upper()
-
-
-def _masked(line: bytes, words: int) -> bytes:
-    """So many words of a line; what follows may be a secret."""
-    shown = line.split(maxsplit=words)
-    return b" ".join([*shown[:words], b"***"]) if len(shown) > words else line

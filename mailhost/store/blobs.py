@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, union_all
 from sqlalchemy import bindparam as bind
+from sqlalchemy.exc import NoResultFound
 
 from mailhost.database.hot import Hot
 from mailhost.database.marks import long, one_statement
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import one_of
+from mailhost.database.types import Among, one_of
 from mailhost.ids import BlobId
 from mailhost.store.tables import blob, blob_chunk
 from mailhost.store.values import Codec, Place, PreparedBlob
@@ -23,7 +24,8 @@ CHUNKS_AT_ONCE = 8
 COLUMNS = ("id", "sha256", "size", "stored_size", "codec", "place", "data")
 INSERT = Hot(insert(blob), *COLUMNS)
 INSERT_CHUNK = Hot(insert(blob_chunk), "blob_id", "seq", "data")
-ONE = select(blob).where(blob.c.id == bind("blob"))
+ONE = Hot(select(blob).where(blob.c.id == bind("blob")), "blob")
+SOME = Among(select(blob), blob.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,16 @@ def insert_many(tx: Transaction, blobs: Sequence[PreparedBlob]) -> None:
 
 def stored(tx: Transaction, ids: Sequence[BlobId]) -> dict[BlobId, PreparedBlob]:
     """The rows of some blobs; the octets of INLINE ones come with them."""
-    return {row.id: _value(row) for row in tx.execute(select(blob).where(one_of(blob.c.id, ids)))}
+    return {row.id: _value(row) for row in tx.found(*SOME(ids))}
 
 
 @one_statement
 def stored_one(tx: Transaction, id_: BlobId) -> PreparedBlob:
-    """`stored` for one blob, by a statement that is built once."""
-    return _value(tx.execute(ONE, {"blob": id_}).one())
+    """`stored` for one blob. Raises `NoResultFound`."""
+    rows = tx.found(ONE, id_)
+    if not rows:
+        raise NoResultFound
+    return _value(rows[0])
 
 
 def chunk(tx: Transaction, id_: BlobId, seq: int) -> bytes:
@@ -110,7 +115,7 @@ def _dead(tx: Transaction, in_use: Sequence[Select[Any]], ids: Sequence[BlobId])
     return tx.execute(select(blob.c.id, blob.c.place).where(one_of(blob.c.id, ids), unnamed).order_by(blob.c.id)).all()
 
 
-def _value(row: Row[Any]) -> PreparedBlob:
+def _value(row: Any) -> PreparedBlob:
     return PreparedBlob(row.id, row.sha256, row.size, row.stored_size, Codec(row.codec), Place(row.place), row.data)
 
 

@@ -26,12 +26,16 @@ _HERE = mailbox_message.c.account_id == bind("account"), mailbox_message.c.mailb
 READ = Among(
     select(mailbox_message.c.uid, mailbox_message.c.flags).where(*_HERE).order_by(mailbox_message.c.uid),
     mailbox_message.c.uid,
+    "account",
+    "mailbox",
 )
 READ_CONDITIONALLY = Among(
     select(mailbox_message.c.uid, mailbox_message.c.flags, mailbox_message.c.mod_seq)
     .where(*_HERE)
     .order_by(mailbox_message.c.uid),
     mailbox_message.c.uid,
+    "account",
+    "mailbox",
 )
 CHANGE = Among(
     update(mailbox_message)
@@ -41,6 +45,11 @@ CHANGE = Among(
         mod_seq=bind("now"),
     ),
     mailbox_message.c.uid,
+    "account",
+    "mailbox",
+    "keep",
+    "put",
+    "now",
 )
 
 
@@ -99,7 +108,8 @@ def _change(tx: Transaction, locked: dict[Any, Locked], request: FlagChange) -> 
         return FlagsNow(start.highest_mod_seq, tuple(after.items()), changed=False, failed=failed)
     mod_seq = ModSeq(start.highest_mod_seq + 1)
     changed = [uid for uid, flags in after.items() if flags != before[uid]]
-    tx.execute(*CHANGE(changed, account=key.account, mailbox=key.id, keep=keep, put=put, now=mod_seq))
+    statement, *values = CHANGE(changed, key.account, key.id, keep, put, mod_seq)
+    tx.many(statement, [tuple(values)])
     unseen = sum(_unseen(flags) for flags in after.values()) - sum(_unseen(flags) for flags in before.values())
     mailboxes.move_counters(tx, [(key, Counters(0, 1, 0, unseen, 0))])
     locked[key.id] = Locked(key, start.uid_validity, start.uid_next, mod_seq)
@@ -144,10 +154,10 @@ def _learn(tx: Transaction, key: MailboxKey, name: str, bit: int) -> Flags:
 
 def _read(tx: Transaction, request: FlagChange) -> tuple[dict[Uid, int], tuple[Uid, ...]]:
     """The flags of messages that may be changed, and those that have changed too late for that."""
-    where, limit = {"account": request.mailbox.account, "mailbox": request.mailbox.id}, request.unchanged_since
+    where, limit = (request.mailbox.account, request.mailbox.id), request.unchanged_since
     if limit is None:
-        return {row.uid: row.flags for row in tx.execute(*READ(request.uids, **where))}, ()
-    rows = list(tx.execute(*READ_CONDITIONALLY(request.uids, **where)))
+        return {row.uid: row.flags for row in tx.found(*READ(request.uids, *where))}, ()
+    rows = tx.found(*READ_CONDITIONALLY(request.uids, *where))
     failed = tuple(row.uid for row in rows if row.mod_seq > limit)
     return {row.uid: row.flags for row in rows if row.mod_seq <= limit}, failed
 

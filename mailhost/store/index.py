@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import compress
+from itertools import compress, takewhile
 from operator import itemgetter
 from typing import Any, Protocol, TypeAlias
 
@@ -173,7 +173,8 @@ class MailboxIndex:
         if version < self._behind:
             changed = zip(self.uids, self.mod_seqs, strict=True)
             return [Uid(uid) for uid, mod_seq in changed if mod_seq > version and mod_seq not in known]
-        uids = {uid for mod_seq, some in self._history if mod_seq > version and mod_seq not in known for uid in some}
+        later = takewhile(lambda entry: entry[0] > version, reversed(self._history))  # the oldest stands first
+        uids = {uid for mod_seq, some in later if mod_seq not in known for uid in some}
         told = {None, *known}
         return [uid for uid in sorted(uids) if self._mod_seq(uid) not in told]
 

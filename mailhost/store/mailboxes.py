@@ -8,7 +8,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Executable,
-    Row,
     Select,
     Text,
     case,
@@ -91,14 +90,24 @@ MOVE = Hot(
 )
 
 
-FIND = (
+FIND = Hot(
     select(mailbox)
     .where(mailbox.c.account_id == bind("account"), mailbox.c.name.in_([bind("name"), bind("composed")]))
     .order_by(case((mailbox.c.name == bind("name"), 0), else_=1))
-    .limit(1)
+    .limit(1),
+    "account",
+    "name",
+    "composed",
 )
 """As it is written; else in the one form that new names are kept in."""
-GET = select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id"))
+GET = Hot(select(mailbox).where(mailbox.c.account_id == bind("account"), mailbox.c.id == bind("id")), "account", "id")
+KEYWORDS = Hot(
+    select(keyword.c.bit, keyword.c.name)
+    .where(keyword.c.account_id == bind("account"), keyword.c.mailbox_id == bind("mailbox"))
+    .order_by(keyword.c.bit),
+    "account",
+    "mailbox",
+)
 WANTED = pairs(bind("keys", type_=Text))
 IS_WANTED = (mailbox.c.account_id == WANTED.c.first) & (mailbox.c.id == WANTED.c.second)
 _LOCKED = [mailbox.c[name] for name in ("account_id", "id", "uid_validity", "uid_next", "highest_mod_seq")]
@@ -147,18 +156,12 @@ def find(tx: Transaction, account: AccountId, name: str) -> Mailbox:
     name = canonical(name)
     if "\0" in name:  # PostgreSQL takes none
         raise MailboxMissing
-    row = tx.execute(FIND, {"account": account, "name": name, "composed": composed(name)}).one_or_none()
-    if row is None:
-        raise MailboxMissing
-    return _value(row)
+    return _one(tx.found(FIND, account, name, composed(name)))
 
 
 @one_statement
 def get(tx: Transaction, key: MailboxKey) -> Mailbox:
-    row = tx.execute(GET, {"account": key.account, "id": key.id}).one_or_none()
-    if row is None:
-        raise MailboxMissing
-    return _value(row)
+    return _one(tx.found(GET, key.account, key.id))
 
 
 @one_statement
@@ -423,12 +426,7 @@ def count_recent(tx: Transaction, key: MailboxKey, recent_uid: Uid) -> int:
 @one_statement
 def keywords(tx: Transaction, key: MailboxKey) -> dict[str, Flags]:
     """The keywords that a mailbox knows, each with its bit."""
-    rows = tx.execute(
-        select(keyword.c.bit, keyword.c.name)
-        .where(keyword.c.account_id == key.account, keyword.c.mailbox_id == key.id)
-        .order_by(keyword.c.bit)
-    )
-    return {row.name: Flags(1 << row.bit) for row in rows}
+    return {row.name: Flags(1 << row.bit) for row in tx.found(KEYWORDS, key.account, key.id)}
 
 
 def _unless_taken(tx: Transaction, statement: Executable, parameters: Any = None) -> None:
@@ -448,7 +446,14 @@ def _number(name: str, value: int) -> ColumnElement[int]:
     return bind(name, value, BigInteger)
 
 
-def _value(row: Row[Any]) -> Mailbox:
+def _one(rows: Sequence[Any]) -> Mailbox:
+    """Raises `MailboxMissing`."""
+    if not rows:
+        raise MailboxMissing
+    return _value(rows[0])
+
+
+def _value(row: Any) -> Mailbox:
     return Mailbox(
         row.id,
         row.account_id,

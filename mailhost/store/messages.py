@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, case, func, insert, select
+from sqlalchemy import Select, Table, case, func, insert, select
 from sqlalchemy import bindparam as bind
 
 from mailhost.database.errors import Refused
@@ -61,8 +61,12 @@ PLACE_MESSAGE = Hot(
 )
 
 
+IN = ("account", "mailbox")
+"""Whose messages: the first two values of each of these statements."""
+
+
 def _within(places: Table, *columns: Any) -> Any:
-    """These columns of the messages of one mailbox; a statement is built once, or building costs five times what running does."""
+    """These columns of the messages of one mailbox."""
     return (
         select(places.c.uid, *columns)
         .join_from(
@@ -85,8 +89,8 @@ class _Reading:
 def _reading(*names: str) -> _Reading:
     columns = [message.c[name] for name in ("requires", *names)]
     return _Reading(
-        Among(_within(mailbox_message, *columns), mailbox_message.c.uid),
-        Among(_within(expunged_message, *columns), expunged_message.c.uid),
+        Among(_within(mailbox_message, *columns), mailbox_message.c.uid, *IN),
+        Among(_within(expunged_message, *columns), expunged_message.c.uid, *IN),
         (_of_surrogates(mailbox_message, names), _of_surrogates(expunged_message, names)),
     )
 
@@ -99,18 +103,20 @@ def _of_surrogates(places: Table, names: Sequence[str]) -> Among:
     columns = [OTHER.c[name] for name in ("requires", *names)]
     found = (OTHER.c.account_id == message.c.account_id) & (OTHER.c.id == message.c.surrogate_id)
     statement: Select[Any] = _within(places, *columns)
-    return Among(statement.join(OTHER, found, isouter=True), places.c.uid)
+    return Among(statement.join(OTHER, found, isouter=True), places.c.uid, *IN)
 
 
 SERVED = _reading("size", "internal_date", "envelope", "body", "body_structure")
+ARRIVED = _reading("internal_date")
 LOCATED = _reading("blob_id", "prefix", "size", "header_octets", "begins_with_field", "parts", "header_cache")
 SIZES = _reading("crlf_size")
-EVERY_SIZE = _within(mailbox_message, message.c.requires, message.c.crlf_size)
+EVERY_SIZE = Hot(_within(mailbox_message, message.c.requires, message.c.crlf_size), *IN)
 COUNTED = Among(
     _within(
         mailbox_message, mailbox_message.c.message_id, mailbox_message.c.flags, message.c.size, message.c.surrogate_size
     ),
     mailbox_message.c.uid,
+    *IN,
 )
 
 
@@ -278,6 +284,13 @@ def serve(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], takes: Form = F
     ]
 
 
+def arrived(
+    tx: Transaction, key: MailboxKey, uids: Sequence[Uid], takes: Form = Form.PLAIN
+) -> list[tuple[Uid, Millis]]:
+    """The INTERNALDATE of some messages, also of those expunged but not yet told; a fifth of the time that `serve` takes."""
+    return [(row.uid, row.internal_date) for row in _taken(tx, key, _rows(tx, key, uids, ARRIVED), ARRIVED, takes)]
+
+
 def locate(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], takes: Form = Form.PLAIN) -> list[Located]:
     """Where the octets of some messages are, also of those expunged but not yet told."""
     return _located(_taken(tx, key, _rows(tx, key, uids, LOCATED), LOCATED, takes))
@@ -296,7 +309,7 @@ def locate_present(tx: Transaction, key: MailboxKey, uid: Uid, takes: Form = For
 @long
 def sizes(tx: Transaction, key: MailboxKey, takes: Form = Form.PLAIN) -> list[tuple[Uid, int]]:
     """UID and octets of every message, each line end a CRLF, ascending: a POP3 maildrop (RFC 1939 sections 5 and 11)."""
-    rows = list(tx.execute(EVERY_SIZE, {"account": key.account, "mailbox": key.id}))
+    rows = tx.found(EVERY_SIZE, key.account, key.id)
     return [(row.uid, row.crlf_size) for row in _taken(tx, key, rows, SIZES, takes)]
 
 
@@ -310,7 +323,7 @@ def hash_of(message_id: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(message_id, digest_size=8).digest(), "big") >> 1
 
 
-def _located(rows: Sequence[Row[Any]]) -> list[Located]:
+def _located(rows: Sequence[Any]) -> list[Located]:
     return [
         Located(
             row.uid,
@@ -326,20 +339,20 @@ def _located(rows: Sequence[Row[Any]]) -> list[Located]:
     ]
 
 
-def _rows(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], reading: _Reading) -> list[Row[Any]]:
+def _rows(tx: Transaction, key: MailboxKey, uids: Sequence[Uid], reading: _Reading) -> list[Any]:
     rows = _joined(tx, reading.here, key, uids)
     if len(rows) < len(uids):
         rows = sorted([*rows, *_joined(tx, reading.expunged, key, uids)], key=lambda row: row.uid)
     return rows
 
 
-def _taken(tx: Transaction, key: MailboxKey, rows: list[Row[Any]], reading: _Reading, takes: Form) -> list[Row[Any]]:
+def _taken(tx: Transaction, key: MailboxKey, rows: list[Any], reading: _Reading, takes: Form) -> list[Any]:
     """The rows, and in the place of those that require more than the client takes those of their surrogates.
 
     One that has lost its surrogate is left out: raw it is served to nobody who does not take it.
     """
     lacks = ~int(takes)
-    needy = [row[0] for row in rows if row[1] & lacks]  # type: ignore[misc]  # by place: a name costs twice; Row[Any] has no length
+    needy = [row[0] for row in rows if row[1] & lacks]
     if not needy:
         return rows
     instead = {row.uid: row for statement in reading.surrogates for row in _joined(tx, statement, key, needy)}
@@ -348,11 +361,11 @@ def _taken(tx: Transaction, key: MailboxKey, rows: list[Row[Any]], reading: _Rea
     return [row for row in chosen if row is not None]
 
 
-def _joined(tx: Transaction, statement: Among, key: MailboxKey, uids: Sequence[Uid]) -> list[Row[Any]]:
-    return list(tx.execute(*statement(uids, account=key.account, mailbox=key.id)))
+def _joined(tx: Transaction, statement: Among, key: MailboxKey, uids: Sequence[Uid]) -> list[Any]:
+    return tx.found(*statement(uids, key.account, key.id))
 
 
-def _octets(rows: Sequence[Row[Any]]) -> int:
+def _octets(rows: Sequence[Any]) -> int:
     """What messages count for: the larger form, so that no client finds more than it was told (RFC 8438 section 2)."""
     return sum(row.size if row.surrogate_size is None else max(row.size, row.surrogate_size) for row in rows)
 

@@ -70,13 +70,18 @@ class BlobStore:
         return b"".join([piece async for piece in self.pieces(located, 0, located.size)])
 
     async def pieces(self, located: Located, start: int, end: int) -> AsyncIterator[bytes]:
-        """Octets `start` to `end` of a message as served, some at a time; the offsets count prefix and blob together."""
+        """Octets `start` to `end` of a message as served, some at a time; the offsets count prefix and blob together.
+
+        The prefix comes with the blob's first piece: a small message is one, and a file that is missing is found before any.
+        """
         ahead = len(located.prefix)
-        if start < ahead:
-            yield located.prefix[start:end]
+        first = located.prefix[start:end]
         if end > ahead:
             async for piece in self.blob_pieces(located.blob, max(start - ahead, 0), end - ahead):
-                yield piece
+                yield first + piece if first else piece
+                first = b""
+        if first:
+            yield first
 
     async def blob_pieces(self, id_: BlobId, start: int, end: int) -> AsyncIterator[bytes]:
         row = await self._database.read(blobs.stored_one, id_)

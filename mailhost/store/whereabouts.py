@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.ids import Millis, Uid
 from mailhost.store import mailboxes
@@ -22,6 +23,20 @@ class Whereabouts:
     flags: tuple[str, ...] = ()
     expunged_at: Millis | None = None
     """While it could be undeleted; None for one that is there, or of which nothing is known any more."""
+
+
+@long
+def elsewhere(tx: Transaction, key: MailboxKey, uid: Uid) -> list[tuple[MailboxKey, Uid]]:
+    """Where the same message is in the account, for one that has left its mailbox and could still be undeleted."""
+    gone = select(expunged_message.c.message_id).where(
+        expunged_message.c.account_id == key.account,
+        expunged_message.c.mailbox_id == key.id,
+        expunged_message.c.uid == uid,
+    )
+    places = select(mailbox_message.c.mailbox_id, mailbox_message.c.uid).where(
+        mailbox_message.c.account_id == key.account, mailbox_message.c.message_id.in_(gone)
+    )
+    return [(MailboxKey(key.account, row.mailbox_id), row.uid) for row in tx.execute(places)]
 
 
 def whereabouts(tx: Transaction, key: MailboxKey, uid: Uid) -> Whereabouts:

@@ -10,6 +10,7 @@ from mailhost.database.hot import Hot
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
+from mailhost.events.event import STORE_EXPUNGE
 from mailhost.ids import EventId, JourneyId, MailboxId, Millis, Uid, first_of
 from mailhost.trace.tables import event
 from mailhost.trace.values import Entry
@@ -29,7 +30,10 @@ INSERT = Hot(
     "data",
 )
 MOST_OF_MESSAGE = 500
-"""Events of one message in one mailbox; the first."""
+"""Events of one message in one mailbox, the newest; and as many that tell where it went."""
+COPIED, MOVED = "store.copy", "store.move"
+"""As the trace calls a STORE_ADD that has a source; it is kept under the source's UIDs."""
+TELL_WHERE = (COPIED, MOVED, STORE_EXPUNGE)
 
 
 def insert_many(tx: Transaction, entries: Sequence[Entry]) -> None:
@@ -39,18 +43,15 @@ def insert_many(tx: Transaction, entries: Sequence[Entry]) -> None:
 @long
 def of_message(tx: Transaction, mailbox: MailboxId, uid: Uid, since: Millis) -> list[Entry]:
     """What happened to a message since a moment, the oldest first."""
-    rows = tx.execute(
-        select(event)
-        .where(
-            event.c.mailbox_id == mailbox,
-            event.c.id >= first_of(since),
-            event.c.first_uid <= uid,
-            event.c.last_uid >= uid,
-        )
-        .order_by(event.c.id)
-        .limit(MOST_OF_MESSAGE)
+    about = select(event).where(
+        event.c.mailbox_id == mailbox,
+        event.c.id >= first_of(since),
+        event.c.first_uid <= uid,
+        event.c.last_uid >= uid,
     )
-    found = [_entry(row) for row in rows]
+    newest = about.order_by(event.c.id.desc()).limit(MOST_OF_MESSAGE)
+    kinds = newest.where(event.c.kind.in_(TELL_WHERE)), newest.where(event.c.kind.not_in(TELL_WHERE))
+    found = sorted((_entry(row) for each in kinds for row in tx.execute(each)), key=lambda entry: entry.id)
     return [each for each in found if each.place_of(uid) is not None]
 
 

@@ -1,6 +1,7 @@
 """The sink that keeps events for `mailhost trace`: it gathers for a moment, and writes beside the mail, never before it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,21 +24,24 @@ from mailhost.events.event import (
     STORE_EXPUNGE,
     STORE_FETCH,
     STORE_FLAG,
+    TRACE_FULL,
     Event,
     Events,
 )
 from mailhost.events.messages import Messages, ranges
+from mailhost.events.wire_text import printable
 from mailhost.ids import ConnectionId, EventId, JourneyId, MailboxId, Millis, Uid, fresh
 from mailhost.trace import entries
+from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
-COPIED, MOVED = "store.copy", "store.move"
-"""As the trace calls a STORE_ADD that has a source; it is kept under the source's UIDs."""
 MOST_UIDS = 5_000
 """Of one entry; a command on more messages gives several."""
 MOST_AT_ONCE = 500
 UIDS_IN_LOOP = 1_000
 LONGEST_ABOUT = 2_000
+LONGEST_WORDS = 400
+"""Characters; an address has 320 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ class Recorder:
         self._gathered = _Gathered()
         self._some = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._minute = self._by_strangers = 0
+        self._minute = self._told_full = 0
+        self._by_strangers: Counter[str] = Counter()
         self._is_failing = False
 
     def __call__(self, event: Event) -> None:
@@ -118,9 +123,11 @@ class Recorder:
     async def _write(self, some: Sequence[Entry]) -> None:
         try:
             await self._database.write(entries.insert_many, some)
-        except CommitFailed as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever is wrong with it, mail goes on without the trace
             if not self._is_failing:
-                self._events.publish(FAULT, cause=f"the trace could not be written, some of it is lost: {failure}")
+                fault = {} if isinstance(failure, CommitFailed) else {"exception": failure}
+                cause = f"the trace could not be written, some of it is lost: {failure}"
+                self._events.publish(FAULT, cause=cause, data=fault)
             self._is_failing = True
         else:
             self._is_failing = False
@@ -141,7 +148,7 @@ class Recorder:
         """A client that says its name (RFC 2971)."""
         said = {str(name).lower(): str(value) for name, value in event.data.get("said", {}).items()}
         if name := said.get("name"):
-            self._who.get(event.connection, {})["client"] = name[:100]
+            self._who.get(event.connection, {})["client"] = _short(name, 100)
 
     def _fetched(self, event: Event) -> None:
         of: Messages = event.data["messages"]
@@ -185,7 +192,8 @@ class Recorder:
     def _refused(self, event: Event) -> None:
         sender, recipients = event.data.get("sender", ""), event.data.get("recipients", [])
         if sender or recipients:
-            data = {"reply": event.cause, "sender": sender, "recipients": recipients}
+            sender, recipients = _short(sender), list(map(_short, recipients))
+            data = {"reply": _short(event.cause), "sender": sender, "recipients": recipients}
             self._add_stranger(event, data, [sender, *recipients])
 
     def _failed(self, event: Event) -> None:
@@ -193,14 +201,27 @@ class Recorder:
         self._add_stranger(event, {"cause": event.cause} | _named(event, "user"), [str(event.data.get("user", ""))])
 
     def _add_stranger(self, event: Event, data: dict[str, Any], about: list[str]) -> None:
+        by = self._by(event)
+        if self._has_room(event, by.get("address", "")):
+            words = " ".join(filter(None, [by.get("address", ""), *map(_short, about)]))
+            self._add(event, event.kind, by | data, about=words.lower()[:LONGEST_ABOUT])
+
+    def _has_room(self, event: Event, address: str) -> bool:
+        """So many a minute, and a tenth of them from one address: a flood must not hide what befell the others."""
         minute = event.at // 60_000
         if minute != self._minute:
-            self._minute, self._by_strangers = minute, 0
-        self._by_strangers += 1
-        if self._by_strangers <= self._settings.most_a_minute:
-            by = self._by(event)
-            words = " ".join(filter(None, [*about, by.get("address", "")]))
-            self._add(event, event.kind, by | data, about=words.lower()[:LONGEST_ABOUT])
+            self._minute = minute
+            self._by_strangers.clear()
+        most = self._settings.most_a_minute
+        if self._by_strangers.total() < most and self._by_strangers[address] < max(most // 10, 1):
+            self._by_strangers[address] += 1
+            return True
+        if self._told_full != minute:
+            self._told_full = minute
+            self._events.publish(
+                TRACE_FULL, cause=f"more refusals than are recorded in a minute, the last from {address}"
+            )
+        return False
 
     def _by(self, event: Event) -> dict[str, Any]:
         return dict(self._who.get(event.connection, {}))
@@ -223,7 +244,12 @@ class Recorder:
 
 
 def _named(event: Event, *names: str) -> dict[str, str]:
-    return {name: str(event.data[name]) for name in names if event.data.get(name)}
+    return {name: _short(str(event.data[name])) for name in names if event.data.get(name)}
+
+
+def _short(text: str, most: int = LONGEST_WORDS) -> str:
+    """What strangers say: without control characters, which no database and no terminal should meet, and no longer than an address."""
+    return printable(text[:most])[:most]
 
 
 TAKE: Mapping[str, Callable[[Recorder, Event], None]] = {

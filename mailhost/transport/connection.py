@@ -240,6 +240,17 @@ class ConversationFactory(ServerFactory):
         self.too_many = b"" if listening.implicit_tls else too_many
         self.conversations: dict[asyncio.Task[None], Channel] = {}
 
+    def take(self, other: "ConversationFactory") -> None:
+        """New connections go by the settings of another factory of this listener; those that are open go on."""
+        self.conversation, self.too_many = other.conversation, other.too_many
+        self.timeout, self.hello_timeout = other.timeout, other.hello_timeout
+        self.limit.change(other.limit)
+
+    def cut_off(self) -> None:
+        """Whoever is still under way ends now."""
+        for task in self.conversations:
+            task.cancel()
+
     async def end_conversations(self, grace: timedelta) -> None:
         """Those at rest end at once; those under way may finish for so long. What is in a commit ends whole in any case."""
         for channel in self.conversations.values():

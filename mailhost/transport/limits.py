@@ -11,6 +11,10 @@ class ConnectionLimit:
         self._most_per_address = most_per_address
         self._open: Counter[str] = Counter()
 
+    def change(self, other: "ConnectionLimit") -> None:
+        """Take over the bounds of another; who is connected stays."""
+        self._most, self._most_per_address = other._most, other._most_per_address  # noqa: SLF001 - its own kind
+
     def enter(self, address: str) -> bool:
         """Whether one more from `address` may come in; if so it is counted until `leave`."""
         if self._open.total() >= self._most or self._open[address] >= self._most_per_address:

@@ -16,12 +16,20 @@ class ServerTLS:
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2)
-        self._context = options.getContext()
-        self._context.use_certificate_chain_file(str(certificate))
-        self._context.use_privatekey_file(str(key))
-        self._context.check_privatekey()
-        self._context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        self._context = self._read(certificate, key)
+
+    def take(self, other: "ServerTLS") -> None:
+        """From now on new connections see another's certificate; those that are open go on."""
+        self._context = other._context  # noqa: SLF001 - its own kind
+
+    @staticmethod
+    def _read(certificate: Path, key: Path) -> SSL.Context:
+        context = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2).getContext()
+        context.use_certificate_chain_file(str(certificate))
+        context.use_privatekey_file(str(key))
+        context.check_privatekey()
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        return context
 
     def getContext(self) -> SSL.Context:  # noqa: N802 - Twisted's name
         return self._context

@@ -1,48 +1,60 @@
 """Accounts and aliases."""
 
-from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy import bindparam as bind
+from contextlib import suppress
+from typing import Any
 
+from sqlalchemy import bindparam as bind
+from sqlalchemy import func, insert, select, update
+
+from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, DomainId, Millis, UidValidity, fresh
 from mailhost.users import domains
 from mailhost.users.changes import AccountChanged, DirectoryChanged
-from mailhost.users.errors import AccountExists, AccountMissing, DomainMissing
+from mailhost.users.errors import AccountExists, AccountLeaving, AccountMissing, AliasExists, DomainMissing
 from mailhost.users.spelling import spelled
 from mailhost.users.tables import account, alias, credential, domain
 from mailhost.users.values import Account
 
 POSTMASTER = "postmaster"
+LEAVING = 2
+"""In the column `disabled`: what is left of the account goes, and it comes back no more."""
 
-# Built once: to build a statement takes longer than to run it.
 _HERE = (domain.c.name == bind("domain"), account.c.local_part == bind("local_part"))
-FIND = select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE)
-PASSWORD_OF = (
+FIND = Hot(
+    select(account, domain.c.name).join(domain, domain.c.id == account.c.domain_id).where(*_HERE),
+    "domain",
+    "local_part",
+)
+PASSWORD_OF = Hot(
     select(account, domain.c.name, credential.c.secret)
     .join(domain, domain.c.id == account.c.domain_id)
     .join(credential, (credential.c.account_id == account.c.id) & (credential.c.kind == "password"))
-    .where(*_HERE)
+    .where(*_HERE),
+    "domain",
+    "local_part",
 )
-TARGETS_OF = (
+TARGETS_OF = Hot(
     select(alias.c.target)
     .join(domain, domain.c.id == alias.c.domain_id)
     .where(domain.c.name == bind("domain"), alias.c.local_part == bind("local_part"))
-    .order_by(alias.c.id)
+    .order_by(alias.c.id),
+    "domain",
+    "local_part",
 )
 
 
 def add_account(tx: Transaction, id_: AccountId, local_part: str, domain_name: str, secret: str, now: Millis) -> None:
     """An account with its password's hash. The first of a domain is its postmaster too (RFC 5321 section 4.5.1).
 
-    Raises `DomainMissing`, `AccountExists`.
+    Raises `DomainMissing`, `AccountExists`, `AccountLeaving`, `AliasExists`.
     """
     domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
-        raise DomainMissing
+        raise DomainMissing(domain_name)
+    need_free(tx, local_part, domain_name)
     local_part = spelled(local_part)
-    if _is_taken(tx, domain_id, local_part):
-        raise AccountExists
     tx.execute(
         insert(account).values(
             id=id_,
@@ -82,10 +94,10 @@ def set_disabled(tx: Transaction, account_id: AccountId, disabled: bool) -> None
 
 
 def add_alias(tx: Transaction, local_part: str, domain_name: str, target: str, now: Millis) -> None:
-    """Another name for an address; several targets make a group. Raises `DomainMissing`."""
+    """Another name for an address; several targets make a group. `aliases.add` looks where it leads. Raises `DomainMissing`."""
     domain_id = domains.id_of(tx, domain_name)
     if domain_id is None:
-        raise DomainMissing
+        raise DomainMissing(domain_name)
     tx.execute(
         insert(alias).values(
             id=fresh(), domain_id=domain_id, local_part=spelled(local_part), target=target, created_at=now
@@ -109,17 +121,17 @@ def next_uid_validity(tx: Transaction, account_id: AccountId, now: Millis) -> Ui
 @one_statement
 def find(tx: Transaction, local_part: str, domain_name: str) -> Account:
     """Raises `AccountMissing`."""
-    row = tx.execute(FIND, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
-    if row is None:
-        raise AccountMissing
-    return _value(row)
+    rows = tx.found(FIND, domain_name, spelled(local_part))
+    if not rows:
+        raise AccountMissing(f"{local_part}@{domain_name}")
+    return _value(rows[0])
 
 
 @one_statement
 def password_of(tx: Transaction, local_part: str, domain_name: str) -> tuple[Account, str] | None:
     """An account and the hash of its password."""
-    row = tx.execute(PASSWORD_OF, {"domain": domain_name, "local_part": spelled(local_part)}).one_or_none()
-    return None if row is None else (_value(row), row.secret)
+    rows = tx.found(PASSWORD_OF, domain_name, spelled(local_part))
+    return (_value(rows[0]), rows[0].secret) if rows else None
 
 
 @one_statement
@@ -135,7 +147,16 @@ def list_accounts(tx: Transaction) -> list[Account]:
 @one_statement
 def targets_of(tx: Transaction, local_part: str, domain_name: str) -> list[str]:
     """What an alias stands for; nothing where there is none."""
-    return list(tx.execute(TARGETS_OF, {"domain": domain_name, "local_part": local_part}).scalars())
+    return [row.target for row in tx.found(TARGETS_OF, domain_name, local_part)]
+
+
+def need_free(tx: Transaction, local_part: str, domain_name: str) -> None:
+    """Raises `AccountExists`, `AccountLeaving`, `AliasExists` where the address is somebody's."""
+    address = f"{spelled(local_part)}@{domain_name}"
+    with suppress(AccountMissing):
+        raise (AccountLeaving if find(tx, local_part, domain_name).leaving else AccountExists)(address)
+    if targets_of(tx, spelled(local_part), domain_name):
+        raise AliasExists(address)
 
 
 def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
@@ -148,5 +169,7 @@ def _is_taken(tx: Transaction, domain_id: DomainId, local_part: str) -> bool:
     return any(counts)
 
 
-def _value(row: Row[tuple[object, ...]]) -> Account:
-    return Account(row.id, f"{row.local_part}@{row.name}", bool(row.disabled), row.auth_version)
+def _value(row: Any) -> Account:
+    return Account(
+        row.id, f"{row.local_part}@{row.name}", bool(row.disabled), row.auth_version, row.disabled == LEAVING
+    )

@@ -33,7 +33,7 @@ def _follow(
     if domains.id_of(tx, domain) is None:
         found.setdefault(f"{local_part}@{domain}", Remote(f"{local_part}@{domain}", domain))
         return
-    for name in _names(local_part):
+    for name in names(local_part):
         account = _account(tx, name, domain)
         if account is not None:
             found.setdefault(account.address, Local(account.id, account.address))
@@ -46,7 +46,7 @@ def _follow(
             return
 
 
-def _names(local_part: str) -> list[str]:
+def names(local_part: str) -> list[str]:
     """The name itself, then without its tag."""
     name = spelled(local_part)
     untagged, tag, _ = name.partition(TAG)
@@ -54,11 +54,13 @@ def _names(local_part: str) -> list[str]:
 
 
 def _account(tx: Transaction, local_part: str, domain: str) -> Account | None:
+    """One that is being deleted takes no mail any more."""
     try:
-        return accounts.find(tx, local_part, domain)
+        found = accounts.find(tx, local_part, domain)
     except AccountMissing:
         return None
+    return None if found.leaving else found
 
 
 def _is_name_of(local_part: str, domain: str, target: Target | None) -> bool:
-    return isinstance(target, Local) and target.address in {f"{name}@{domain}" for name in _names(local_part)}
+    return isinstance(target, Local) and target.address in {f"{name}@{domain}" for name in names(local_part)}

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -52,7 +52,7 @@ class Hasher:
             type="ID", time_cost=cost.time, memory_cost=cost.memory_kib, parallelism=cost.parallelism
         )
         self._threads = ThreadPoolExecutor(settings.threads, "login")
-        self._most_waiting = settings.queue
+        self.most_waiting = settings.queue
         self._waiting = 0
         self.nobody = self._argon2.hash(secrets.token_hex())
         """A hash that no password has: an unknown user costs the same time."""
@@ -62,7 +62,7 @@ class Hasher:
 
     async def verify(self, password: str, secret: str) -> bool:
         """Raises `LoginBusy`."""
-        if self._waiting >= self._most_waiting:
+        if self._waiting >= self.most_waiting:
             raise LoginBusy
         return await self._in_thread(lambda: bool(self._argon2.verify(password, secret)))
 
@@ -115,6 +115,11 @@ class Logins:
         if account.disabled:
             raise AccountDisabled
         return Login(account.id, account.address)
+
+    def change(self, settings: LoginSettings) -> None:
+        """How many may wait, and for how long a password is remembered; what a hash costs stays until the next start."""
+        self.settings = replace(self.settings, queue=settings.queue, cached=settings.cached)
+        self.hasher.most_waiting = settings.queue
 
     def close(self) -> None:
         self.hasher.close()

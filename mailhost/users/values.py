@@ -14,6 +14,16 @@ class Account:
     address: str
     disabled: bool
     auth_version: int
+    leaving: bool = False
+    """Its deletion has begun: nobody logs in, and no mail is taken for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name, and what it stands for: one address, or several, which are a group."""
+
+    address: str
+    targets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

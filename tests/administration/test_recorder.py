@@ -9,7 +9,8 @@ from mailhost.events.event import Event, Events
 from mailhost.events.messages import Messages
 from mailhost.ids import AccountId, ConnectionId, MailboxId, Millis, Uid, fresh
 from mailhost.trace import entries
-from mailhost.trace.recorder import MOST_UIDS, MOVED, Recorder, RecorderSettings
+from mailhost.trace.entries import MOVED
+from mailhost.trace.recorder import MOST_UIDS, Recorder, RecorderSettings
 
 ACCOUNT, INBOX, ARCHIVE = AccountId(1), MailboxId(2), MailboxId(3)
 START = Millis(0)

@@ -13,7 +13,7 @@ from mailhost.database.database import Database
 from mailhost.events import event
 from mailhost.events.event import Events
 from mailhost.events.messages import Messages
-from mailhost.ids import ConnectionId, Uid, now, text_of
+from mailhost.ids import ConnectionId, MailboxId, Uid, UidValidity, fresh, now, text_of
 from mailhost.store import flags, mailboxes, messages
 from mailhost.store.flags import FlagChange
 from mailhost.store.values import FlagAction, Flags, MailboxKey
@@ -179,13 +179,77 @@ async def test_what_was_refused_is_found_by_its_addresses(database: Database, pl
         assert "login refused as bob@example.org: wrong user or password" in "".join(sentences(incident))
 
 
+async def test_where_a_message_went_is_known_though_no_event_tells_it(database: Database, place: Place) -> None:
+    """A crash has cost the event of a MOVE; RENAME INBOX has none."""
+    async with office(database, place):
+        of = await messages_of(database, "alice", [2])
+        archive = await messages_of(database, "alice", [1], "Archive")
+        source, target = (MailboxKey(each.account, each.mailbox) for each in (of, archive))
+        await database.write(messages.move, source, of.uids, target, now())
+        lines = await said(database, "carol@")
+        alice = lines[lines.index(next(line for line in lines if line.startswith("  alice"))) + 1 :]
+        assert alice[0] == "    now in Archive as UID 1, not read"
+        assert alice[1].startswith("  bob")
+        bob = await inbox(database, "bob")
+        renamed = MailboxId(fresh()), "Old", UidValidity(7), now()
+        await database.write(mailboxes.empty_into, bob.account, *renamed)
+        lines = await said(database, "carol@")
+        assert "    now in Old as UID 2, not read" in lines
+        assert not [line for line in lines if "by whom" in line and "carol" not in lines[lines.index(line) - 1]]
+
+
+async def test_the_way_of_a_message_is_found_behind_a_thousand_events(database: Database, place: Place) -> None:
+    async with office(database, place):
+        of = await messages_of(database, "alice", [2])
+        archive = await messages_of(database, "alice", [1], "Archive")
+        async with watched(database, "imap") as events:
+            for _ in range(1_200):
+                change = {"messages": of, "count": 1, "change": "+FLAGS (x)"}
+                events.publish(event.STORE_FLAG, connection=PEER, data=change)
+            moved = {"messages": archive, "count": 1, "source": of, "moved": True}
+            events.publish(event.STORE_ADD, connection=PEER, data=moved)
+            for _ in range(600):
+                events.publish(event.STORE_FLAG, connection=PEER, data=change)
+        lines = await said(database, "carol@")
+    assert any("moved to Archive as UID 1 by IMAP" in line for line in lines)
+
+
+async def test_what_strangers_say_is_cleaned_and_cut(database: Database, place: Place) -> None:
+    async with office(database, place):
+        async with watched(database, "imap") as events:
+            user = "\x00\x1b]0;pwn\x07" + "q" * 60_000 + "@example.org"
+            events.publish(event.AUTH_FAIL, connection=PEER, cause="wrong", data={"user": user, "address": "192.0.2.9"})
+            sender = {"sender": "\x00" + "s" * 5_000, "recipients": ["r" * 5_000] * 20}
+            events.publish(event.REFUSED, connection=PEER, cause="550 \x1b", data=sender)
+        found = [each.entry for each in await trace(database, ["192.0.2.9"]) if isinstance(each, Incident)]
+        assert [each.kind for each in found] == ["auth.fail", "refused"]
+        for entry in found:
+            assert (entry.about or "").isprintable()
+            assert len(str(entry.data)) < 20_000
+        assert all(line.isprintable() for each in found for line in sentences(Incident(each)))
+
+
+async def test_one_stranger_s_flood_does_not_hide_what_befell_another(database: Database, place: Place) -> None:
+    async with office(database, place):
+        async with watched(database, "smtp", most_a_minute=100) as events:
+            other = {"protocol": "smtp", "listener": "smtp", "address": "198.51.100.1"}
+            events.publish(event.CONNECTION_OPEN, connection=ConnectionId(8), data=other)
+            for number in range(500):
+                data = {"sender": f"{number}@flood.example", "recipients": ["x@example.org"]}
+                events.publish(event.REFUSED, connection=PEER, cause="550", data=data)
+            data = {"sender": "carol@quiet.example", "recipients": ["x@example.org"]}
+            events.publish(event.REFUSED, connection=ConnectionId(8), cause="550", data=data)
+        assert 10 <= len(await said(database, "flood.example")) <= 20  # the minute may turn
+        assert len(await said(database, "carol@quiet.example")) == 1
+
+
 async def test_strangers_cannot_fill_the_trace(database: Database, place: Place) -> None:
     async with office(database, place):
-        async with watched(database, "smtp", most_a_minute=3) as events:
+        async with watched(database, "smtp", most_a_minute=30) as events:
             for number in range(10):
                 data = {"sender": f"{number}@flood.example", "recipients": ["x@example.org"]}
                 events.publish(event.REFUSED, connection=PEER, cause="550", data=data)
-        assert 3 <= len(await said(database, "flood.example")) <= 6  # the minute may turn
+        assert 1 <= len(await said(database, "flood.example")) <= 6  # the minute may turn
 
 
 async def test_all_words_must_fit_and_a_journey_is_one(database: Database, place: Place) -> None:

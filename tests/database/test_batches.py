@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from mailhost.database import database as module
 from mailhost.database.batch import Write, run_batch
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed, Refused, RunAgain
+from mailhost.database.hot import Hot
 from mailhost.database.marks import ForMany
 from mailhost.database.transaction import Transaction
 from mailhost.users.tables import domain
@@ -296,6 +297,20 @@ async def test_a_result_left_open_does_not_make_later_reads_stale(database: Data
     await database.write(leave_open)
     await database.write(add, 4)
     assert await database.read(ids) == [1, 2, 3, 4]
+
+
+async def test_a_hot_statement_finds_rows_by_the_names_of_their_columns(database: Database) -> None:
+    named = Hot(
+        select(domain.c.name, domain.c.id).where(domain.c.id > bindparam("above")).order_by(domain.c.id), "above"
+    )
+
+    def found(tx: Transaction) -> list[tuple[int, str]]:
+        return [(row.id, row.name) for row in tx.found(named, 1)]
+
+    for number in (1, 2, 3):
+        await database.write(add, number)
+        assert await database.read(found) == [(id_, f"d{id_}") for id_ in range(2, number + 1)]
+    assert await database.write(found) == [(2, "d2"), (3, "d3")]
 
 
 async def test_a_read_sees_one_snapshot(sqlite_place: Place) -> None:

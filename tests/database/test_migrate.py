@@ -122,6 +122,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     assert one(path, "SELECT version_num FROM alembic_version") == "9999"
 
 
+@pytest.mark.slow
 def test_programs_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     path = tmp_path / "mailhost.db"
     program = "import sys; from pathlib import Path; from mailhost.database.migrate import migrate_sqlite; "

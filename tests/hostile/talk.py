@@ -198,10 +198,11 @@ def serves_others(server: Server) -> None:
 
 
 def messages_of(server: Server, address: str) -> int:
-    """What STAT says."""
+    """What STAT says. The conversation has ended when this returns, and is among those that `closed` counts."""
     with pop3(server, address=address) as client:
         number = int(client.ask(b"STAT\r\n").split()[1])
         client.ask(b"QUIT\r\n")
+        assert not client.line()
     return number
 
 

@@ -221,6 +221,8 @@ def test_no_password_is_in_the_wire_log(tmp_path: Path) -> None:
                     client.ask(b"STLS\r\n")
                     client.start_tls(server)
                 client.send(b"PASS " + password.encode() + b"\r\nUSER " + alice.encode() + b"\r\n")
+                client.send(password.encode() + b"\r\nUSER " + password.encode() + b"\r\n")
+                client.send(b"AUTH " + password.encode() + b"\r\n")
                 client.send(
                     b"AUTH PLAIN "
                     + response
@@ -242,6 +244,8 @@ def test_no_password_is_in_the_wire_log(tmp_path: Path) -> None:
                 client.send(b"d AUTHENTICATE PLAIN\r\n" + response + b"x\r\n")
                 client.send(b"d AUTHENTICATE LOGIN\r\n" + b64(alice) + b"\r\n" + b64(password) + b"x\r\n")
                 client.send(b"d XYZZY " + response + b"\r\n" + response + b"\r\n")
+                client.send(password.encode() + b"\r\nd AUTHENTICATE " + password.encode() + b"\r\n")
+                client.send(b"d LOGIN " + alice.encode() + b" {%d}\r\n%b\r\n" % (len(password), password.encode()))
                 client.send(b"e LOGIN " + alice.encode() + b" " + password.encode() + b"\r\nf LOGOUT\r\n")
                 client.rest()
         log = server.log()

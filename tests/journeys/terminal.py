@@ -28,6 +28,12 @@ class Terminal:
                 return
         raise AssertionError(self.shown[start:])
 
+    def until_shown(self, words: str, times: int) -> None:
+        """As often as this since the beginning: what comes together with other words is not missed."""
+        while self.shown.count(words.encode()) < times:
+            if next(self._more(), False) is False:
+                raise AssertionError(self.shown)
+
     def until_it_leaves(self) -> bytes:
         """All that it showed."""
         for _ in self._more():

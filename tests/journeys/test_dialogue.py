@@ -3,6 +3,7 @@
 import base64
 import imaplib
 import poplib
+import re
 import smtplib
 import socket
 import ssl
@@ -104,8 +105,11 @@ def test_the_wire_log_shows_every_dialogue_and_no_password(tmp_path: Path) -> No
         log_in_by_auth_login(server, alice)
         with pop3(server, alice) as drop:
             drop.list()
+            drop.retr(2)
         with imap(server, alice) as mailboxes:
             mailboxes.select()
+            mailboxes.fetch("2", "(BODY[])")
+            mailboxes.append("INBOX", "", "", CONTENTS["text"])
         by_authenticate(server, alice)
         assert server.end() == 0
         log = server.log()
@@ -118,8 +122,14 @@ def test_the_wire_log_shows_every_dialogue_and_no_password(tmp_path: Path) -> No
         "AUTHENTICATE PLAIN",
         "S: +OK",
         "* BYE",
+        "-- TLS begins: TLSv1.",
+        "C: .\n",
     ):
         assert line in log, log
+    for protocol, mark in (("smtp", "C"), ("pop3", "S"), ("imap", "S"), ("imap", "C")):  # DATA, RETR, FETCH, APPEND
+        assert re.search(rf"{protocol} +\d+ {mark}: Subject: text\n", log), log
+        assert re.search(rf"{protocol} +\d+ {mark}: \[\d+ octets of a message\]\n", log), log
+    assert all(re.match(r"[0-9:.]{12} (smtp|pop3|imap) +\d+ (C:|S:|--) |\d{4}-", line) for line in log.splitlines())
     assert "Hello, Bob." not in log
     for secret in secrets(alice):
         assert secret not in log

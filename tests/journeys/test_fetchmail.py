@@ -7,6 +7,7 @@ after 8,191 octets, with NUL and an octet of chance before the break. The rest m
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,15 @@ WAYS = [("POP3", "pop3"), ("POP3", "pop3s"), ("IMAP", "imap"), ("IMAP", "imaps")
 
 
 def configured(
-    server: Server, person: Person, folder: Path, protocol: str, listener: str, *, keep: bool, ca: str = ""
+    server: Server,
+    person: Person,
+    folder: Path,
+    protocol: str,
+    listener: str,
+    *,
+    keep: bool,
+    ca: str = "",
+    mda: str = "",
 ) -> Path:
     facts = {
         "port": server.ports[listener],
@@ -52,7 +61,8 @@ def configured(
         "ca": ca or server.ca,
     }
     path = folder / "fetchmailrc"
-    path.write_text(SETTINGS.format(protocol=protocol, person=person, program=agent(folder), folder=folder, **facts))
+    program = mda or agent(folder)
+    path.write_text(SETTINGS.format(protocol=protocol, person=person, program=program, folder=folder, **facts))
     path.chmod(0o600)
     return path
 
@@ -148,3 +158,22 @@ def test_a_wrong_password_and_an_unknown_ca_are_refused(
     other = "/etc/ssl/certs/ca-certificates.crt"
     fetchmail(configured(office, bob, tmp_path, "IMAP", "imaps", keep=False, ca=other), NO_TRUST)
     assert arrived(tmp_path / "fetchmailrc") == []
+
+
+def test_it_hands_mail_over_to_mailhost_deliver(
+    office: Server, alice: Person, bob: Person, carol: Person, tmp_path: Path
+) -> None:
+    """What arrives is what was fetched, with the sender of its envelope; and nothing is taken away that was not stored."""
+    send(office, alice, bob, "text", "dots", "Chinese")
+    fetched = by_imap(office, bob)
+    deliver = f"{sys.executable} -m mailhost deliver --config {office.facts['config']} -f %F"
+    settings = configured(office, bob, tmp_path, "POP3", "pop3s", keep=False, mda=f"{deliver} nobody@example.org")
+    assert "MDA returned nonzero status 67" in fetchmail(settings)
+    assert len(by_imap(office, bob)) == 3
+    settings = configured(office, bob, tmp_path, "POP3", "pop3s", keep=False, mda=f"{deliver} {carol.address}")
+    fetchmail(settings)
+    assert by_imap(office, bob) == []
+    arrived = by_imap(office, carol)
+    assert [each.splitlines()[0] for each in arrived] == [f"Return-Path: <{alice.address}>".encode()] * 3
+    assert [name_of(each) for each in arrived] == ["text", "dots", "Chinese"]
+    assert all(without_its_own(each).endswith(whole) for each, whole in zip(arrived, fetched, strict=True))

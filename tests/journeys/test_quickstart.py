@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shlex
 import signal
 import smtplib
 import socket
@@ -103,5 +104,23 @@ def test_a_person_gets_a_screen_that_says_all(tmp_path: Path) -> None:
         assert process.wait(20) == 0
     assert len(lines) <= 24
     said = "".join(lines)
+    [trial] = [line.strip() for line in lines if " try --config " in line]
+    assert (
+        trial
+        == f"{shlex.quote(str(Path(sys.executable).with_name('mailhost').relative_to(TOP)))} try --config {tmp_path}/mailhost.toml"
+    )
     for wanted in ("alice@example.org", (tmp_path / "sample-password").read_text().strip(), "SHA-256", "SPA off"):
         assert wanted in said
+
+
+def test_a_second_server_on_one_folder_hears_of_the_first(tmp_path: Path) -> None:
+    with quickstart("--data", str(tmp_path), "--ports", str(free_base()), "--json") as first:
+        pid = ready(first)["pid"]
+        command = [sys.executable, "-m", "mailhost", "quickstart", "--data", str(tmp_path)]
+        second = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=20, check=False)
+        first.terminate()
+        assert first.wait(20) == 0
+    assert second.returncode == 75
+    assert second.stderr == (
+        f"mailhost: server.data: a server on {tmp_path} already runs (pid {pid}); end it, or use another folder\n"
+    )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ async def test_what_was_set_before_keeps_its_mod_sequence(database: Database) ->
     assert (await check(database, key)).mailbox.highest_mod_seq == 3
 
 
+@pytest.mark.slow
 async def test_sixty_thousand_share_one_mod_sequence(database: Database) -> None:
     _, [key] = await account_with(database, "A")
     await database.write(fill_by_sql, key, MANY)

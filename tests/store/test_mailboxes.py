@@ -188,6 +188,7 @@ async def test_a_mailbox_takes_the_name_above_it(database: Database) -> None:
     assert [(await database.read(mailboxes.get, key)).name for key in keys] == ["A", "A/B", "A/B/B"]
 
 
+@pytest.mark.slow
 async def test_thousands_are_renamed_with_the_one_above_them(database: Database) -> None:
     def many(tx: Transaction) -> None:
         for number in range(2_000):

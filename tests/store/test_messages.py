@@ -287,6 +287,7 @@ async def test_two_nodes_write_into_one_mailbox(place: DatabasePlace) -> None:
             assert set((await check(one, key)).rows) == set(range(1, 61))
 
 
+@pytest.mark.slow
 async def test_sixty_thousand_messages(database: Database) -> None:
     """Every operation on all of them, and on every second one: no limit on bound values is met."""
     _, [key, target] = await account_with(database, "A", "B")

@@ -158,10 +158,10 @@ async def _statements(database: Database, key: MailboxKey) -> int:
         seen = 0
 
         class Counting:
-            def execute(self, *asked: Any) -> Any:
+            def found(self, *asked: Any) -> Any:
                 nonlocal seen
                 seen += 1
-                return tx.execute(*asked)
+                return tx.found(*asked)
 
         uids = [Uid(uid) for uid, _ in messages.sizes(tx, key)]
         messages.serve(Counting(), key, uids)  # type: ignore[arg-type]  # all that it uses of a transaction

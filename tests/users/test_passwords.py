@@ -117,7 +117,7 @@ async def test_a_flood_of_logins_is_bounded(database: Database) -> None:
 async def test_accounts_are_added_in_the_order_given_each_with_its_mailboxes(database: Database) -> None:
     hasher = Logins(database, CHEAP).hasher
     pairs = [("alice@example.org", "a"), ("bob@example.org", "b"), ("alice@example.org", "c"), ("no address", "d")]
-    outcomes = [outcome async for outcome in add_accounts(database, hasher, pairs)]
+    outcomes = [outcome async for outcome in add_accounts(database, hasher, pairs, add_domain=True)]
     assert [reason is None for _, reason in outcomes] == [True, True, False, False]
     assert [account.address for account in await database.read(accounts.list_accounts)] == [
         "alice@example.org",

@@ -6,8 +6,17 @@ from pathlib import Path
 from mailhost import __version__
 
 
-def greeting(ports: Mapping[str, int], accounts: Mapping[str, str], ca: Path, fingerprint: str, host: str) -> str:
-    """Ports, accounts and password, the CA, and what to type into a mail client."""
+def greeting(
+    ports: Mapping[str, int],
+    accounts: Mapping[str, str],
+    ca: Path,
+    fingerprint: str,
+    host: str,
+    *,
+    trial: str,
+    plaintext: bool = False,
+) -> str:
+    """Ports, accounts and password, the CA, what to type into a mail client, and one line to try (`trial`)."""
     addresses, password = list(accounts), next(iter(accounts.values()))
     serving = [f"{name} {port}" for name, port in ports.items()]
     lines = [
@@ -20,20 +29,30 @@ def greeting(ports: Mapping[str, int], accounts: Mapping[str, str], ca: Path, fi
         "",
         "To type into Outlook, Foxmail or Thunderbird (trust the CA first; it is this folder's own)",
         f"  User name  {addresses[0]}   the full address; SPA off",
-        *_servers(ports),
+        *servers(ports),
+        "",
+        "One line to try, in a second terminal",
+        f"  {trial}",
+        "By hand, with telnet and no TLS (docs/lab.md is a first lesson)",
+        f"  {BY_HAND[plaintext]}",
         "",
         "Stop with Ctrl+C.",
     ]
     return "\n".join(lines) + "\n"
 
 
+BY_HAND = {
+    False: "stop, then: scripts/run --set login.allow_plaintext=true --wire",
+    True: "a password may go in clear: login.allow_plaintext is true; for the dialogue start with --wire",
+}
 SERVERS = (("Incoming", "IMAP", "imaps"), ("Incoming", "POP3", "pop3s"), ("Outgoing", "SMTP", "submissions"))
 
 
-def _servers(ports: Mapping[str, int]) -> list[str]:
+def servers(ports: Mapping[str, int], host: str = "localhost") -> list[str]:
+    """What a client asks: way, protocol, server, port, encryption."""
     note = {"submissions": "   the same user name and password"}
     return [
-        f"  {way}   {protocol}   server localhost   port {ports[name]}   SSL/TLS{note.get(name, '')}"
+        f"  {way}   {protocol}   server {host}   port {ports[name]}   SSL/TLS{note.get(name, '')}"
         for way, protocol, name in SERVERS
         if name in ports
     ]

@@ -1,20 +1,16 @@
 """Sample accounts with one password, made at random the first time and kept in the data folder."""
 
 import asyncio
-import os
-import secrets
 from pathlib import Path
 
 from mailhost.cli import office
 from mailhost.cli.exits import EX_SOFTWARE, Failure
+from mailhost.cli.files import make_password, write_new
 from mailhost.config.settings import Config
 
 DOMAIN = "example.org"
 ADDRESSES = (f"alice@{DOMAIN}", f"bob@{DOMAIN}")
 FILE = "sample-password"
-LETTERS = "abcdefghkmnpqrstuvwxyz"
-"""None that is taken for another when somebody types it."""
-GROUPS, GROUP = 4, 4
 WELCOME = """\
 Welcome to mailhost.
 
@@ -32,9 +28,7 @@ def password(data: Path) -> str:
     """The same at every start; 71 bits of chance."""
     path = data / FILE
     if not path.exists():
-        groups = ("".join(secrets.choice(LETTERS) for _ in range(GROUP)) for _ in range(GROUPS))
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write("-".join(groups) + "\n")
+        write_new(path, f"{make_password()}\n".encode())
     return path.read_text(encoding="ascii").strip()
 
 
@@ -48,7 +42,7 @@ async def _add(config: Config, secret: str) -> None:
     missing = [(address, secret) for address in ADDRESSES if address not in existing]
     if not missing:
         return
-    async for address, reason in office.add_accounts(config, missing):
+    async for address, reason in office.add_accounts(config, missing, add_domain=True):
         if reason is not None:
             raise Failure(f"the sample account {address} could not be added: {reason}", EX_SOFTWARE)
     await office.welcome(config, [address for address, _ in missing], WELCOME)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import LONGEST_RESPONSE, authenticate
+from mailhost.conversation.secrets import MASK
 from mailhost.imap.commands.login import logged_in
 from mailhost.imap.grammar import Reader
 from mailhost.imap.responses import Status
-from mailhost.imap.secrets import MASK
 from mailhost.imap.session import IMAPSession
 from mailhost.imap.values import NOT_AUTHENTICATED
 from mailhost.sasl.mechanism import SASLAborted, SASLProblem
@@ -44,6 +44,7 @@ async def run(session: IMAPSession, request: Authenticate) -> Status:
         try:
             response = await session.channel.read_line(LONGEST_RESPONSE)
         except LineTooLong:
+            session.heard(MASK, cut=True)
             raise SASLProblem("the response is too long") from None
         session.heard(MASK)
         return response

@@ -77,7 +77,7 @@ async def run(session: IMAPSession, request: Store) -> Status:
         stored.flagged(session, done, _told(request))
     if len(done) > PAGE:
         await asyncio.sleep(0)
-    if request.flags.keywords:
+    if not all(map(session.selected.flag_names.bits, request.flags.keywords)):  # one that was new, or another session's
         await session.learn_keywords()
     await session.tell_news(expunges=False)  # what others did before it: mod-sequences are told in their order
     await _tell(session, now, _unexpected(session, request, uids, before, now) if silent else done)

@@ -70,7 +70,9 @@ async def _read(message: Incoming, octets: int) -> None:
 async def _throw_away(session: SMTPSession, octets: int) -> None:
     pace = Pace(session.settings)
     while octets:
-        octets -= len(await pace.read(session.channel, min(octets, PIECE)))
+        data = await pace.read(session.channel, min(octets, PIECE))
+        octets -= len(data)
+        session.passed_unseen(len(data))
 
 
 EXTENSION = Extension(

@@ -3,22 +3,25 @@
 import errno
 import importlib
 import io
+import json
 from pathlib import Path
 
 import click
 import pytest
 
 from mailhost import __version__
+from mailhost.administration.running import AlreadyRuns
 from mailhost.cli import COMMANDS, main, program
+from mailhost.cli.asking import LONGEST_PASSWORD, read_password
+from mailhost.cli.authority import Folder, ensure
 from mailhost.cli.exits import EX_DATAERR, Failure, verdict
 from mailhost.cli.exits import PROBLEMS as PROBLEMS_BY_NAME
-from mailhost.cli.quickstart.certificates import Folder, ensure
-from mailhost.cli.run import check_certificate
-from mailhost.cli.user import LONGEST_PASSWORD, read_pairs, read_password
+from mailhost.cli.user.add import read_pairs
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import TLS
 from mailhost.database.errors import CommitFailed, DatabaseUnsafe, SchemaTooNew
-from mailhost.transport.listening import PortBusy, PortForbidden
+from mailhost.transport.certificate import check as check_certificate
+from mailhost.transport.ports import PortBusy, PortForbidden
 
 
 def ended(*arguments: str) -> int:
@@ -51,8 +54,12 @@ def test_each_command_of_the_table_is_there(name: str) -> None:
         ("nonsense",),
         ("run", "--nonsense"),
         ("user", "add"),
-        ("user", "add", "alice@example.org"),
         ("user", "add", "--password-stdin"),
+        ("user", "delete"),
+        ("user", "passwd"),
+        ("alias", "add", "sales@example.org"),
+        ("mailbox", "list"),
+        ("deliver",),
         ("user", "add", "alice@example.org", "--lines"),
         ("user", "add", "--lines", "--password-stdin"),
         ("quickstart", "--ports", "many"),
@@ -77,15 +84,16 @@ def test_wrong_settings_are_78_and_one_line(
     assert capsys.readouterr().err == "mailhost: mailhost.toml: smtp.prt: unknown key; did you mean smtp.port?\n"
 
 
-def test_good_settings_are_said_to_be_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_are_shown_with_their_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mailhost.toml"
     file.write_text("[smtp]\nport = 26\n")
-    assert ended("config", "check", "--config", str(file)) == 0
-    assert capsys.readouterr().out == f"{file}: no problem found\n"
     assert ended("config", "show", "--config", str(file), "--set", "pop3.port=27") == 0
     said = capsys.readouterr().out
-    assert "[smtp]\nenabled = true\nport = 26\n" in said
-    assert "[pop3]\nenabled = true\nport = 27\n" in said
+    assert "[smtp]\nenabled = true\nport = 26  # default: 25\n" in said
+    assert "[pop3]\nenabled = true\nport = 27  # default: 110\n" in said
+    assert ended("config", "show", "--config", str(file), "--json") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["value"] for each in told if each["differs"]] == [26]
 
 
 PROBLEMS: list[tuple[Exception, str, int]] = [
@@ -99,8 +107,9 @@ PROBLEMS: list[tuple[Exception, str, int]] = [
         "/x: Permission denied; run as the user that it belongs to, or choose another folder (server.data; scripts/run --data)",
         77,
     ),
-    (PortBusy("taken"), "taken", 75),
-    (PortForbidden("below 1024"), "below 1024", 77),
+    (PortBusy("a.toml", "smtp.port", "taken"), "a.toml: smtp.port: taken", 75),
+    (PortForbidden("a.toml", "smtp.port", "below 1024"), "a.toml: smtp.port: below 1024", 77),
+    (AlreadyRuns("a.toml", "server.data", "runs"), "a.toml: server.data: runs", 75),
     (OSError(errno.EIO, "Input/output error", "/x"), "/x: Input/output error", 74),
     (Failure("no", EX_DATAERR), "no", 65),
     (
@@ -150,14 +159,14 @@ def test_a_certificate_or_key_that_is_missing_is_named(tmp_path: Path, name: str
     tls = make_certificate(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(
-        ConfigProblem, match=rf"{name}: tls\.[a-z]+: cannot be read: No such file .*; put your own there"
+        ConfigProblem, match=rf"tls\.[a-z]+: .*/{name} cannot be read: No such file .*; put your own there"
     ):
         check_certificate(tls)
 
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
     one, other = make_certificate(tmp_path / "one"), make_certificate(tmp_path / "other")
-    with pytest.raises(ConfigProblem, match=r"tls\.key: does not go with the certificate"):
+    with pytest.raises(ConfigProblem, match=r"tls\.key: .*server\.key is not the key of this certificate"):
         check_certificate(TLS(certificate=one.certificate, key=other.key))
 
 
@@ -173,7 +182,7 @@ def test_lines_are_addresses_with_passwords() -> None:
 @pytest.mark.parametrize(
     ("octets", "line"),
     [
-        (b"a@b c\nalice@example.org\n", "line 2: write ADDRESS PASSWORD, one space between them"),
+        (b"a@b c\nalice@example.org\n", "line 2: write ADDRESS PASSWORD, one space between them; no account was added"),
         (b"a@b \xff\n", "line 1: the password is not written in UTF-8"),
         (b"\xff@b c\n", "line 1 is not written in UTF-8"),
         (b"a@b " + b"x" * (LONGEST_PASSWORD + 1), "line 1: the password is longer than 1024 octets"),

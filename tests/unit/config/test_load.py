@@ -13,32 +13,49 @@ from mailhost.config.settings import LISTENERS, Config
 
 ROOT = Path("/etc")
 
+URL = 'database.url: write "sqlite" or "postgresql+asyncpg://USER:PASSWORD@HOST:PORT/NAME"'
 PROBLEMS = {
     '[smtp]\ncomand_timeout = "5m"': "smtp.comand_timeout: unknown key; did you mean smtp.command_timeout?",
     "[pop3]\nmost_recipients = 100": "pop3.most_recipients: unknown key; did you mean smtp.most_recipients?",
     "[limits]\nqqq = 1": "limits.qqq: unknown key; [limits] has mime_parts, mime_depth, header_octets, most_mailboxes",
     "[smpt]": "smpt: unknown section; did you mean smtp?",
-    "port = 25": "port: unknown section",
+    "port = 25": "port: stands outside of every section; write it below its own, such as [smtp]",
     "smtp = 3": "smtp: is a section; write [smtp] and its keys below",
     "[[smtp]]\nport = 1": "smtp: is a section; write [smtp] and its keys below",
     '[smtp]\nport = "x"': "smtp.port: write a whole number",
     "[smtp]\nport = true": "smtp.port: write a whole number",
-    "[smtp]\nport = 0": "smtp.port: 0 does not do; at least 1",
-    "[smtp]\nport = 65536": "smtp.port: 65536 does not do; at most 65535",
-    "[smtp]\nport = 143": "imap.port: 143 is smtp.port too; choose another",
+    "[smtp]\nport = 0": "smtp.port: 0 is too small; it must be at least 1",
+    "[smtp]\nport = 65536": "smtp.port: 65536 is too large; it must be at most 65535",
+    "[smtp]\nport = 143": "imap.port: 143 is the port of smtp, too; give one of them another",
     "[smtp]\ncommand_timeout = 300": 'smtp.command_timeout: write it like "30s", "5m" or "7d"',
-    '[smtp]\ncommand_timeout = "0s"': "smtp.command_timeout: 0s does not do; at least 1ms",
+    '[smtp]\ncommand_timeout = "0s"': "smtp.command_timeout: 0s is too small; it must be at least 1ms",
     '[smtp]\nmessage_octets = "50MB"': 'smtp.message_octets: write it like "64KiB", "50MiB" or a number of octets',
-    "[smtp]\nmost_recipients = 99": "smtp.most_recipients: 99 does not do; at least 100 (RFC 5321 section 4.5.3.1.8)",
+    "[smtp]\nmost_recipients = 99": "smtp.most_recipients: 99 is too small; it must be at least 100 (RFC 5321 section 4.5.3.1.8)",
     '[smtp]\nbare_newlines = "keep"': 'smtp.bare_newlines: write "refuse" or "normalise"',
     '[login]\nallow_plaintext = "yes"': "login.allow_plaintext: write true or false",
     "[server]\nhost = 3": 'server.host: write a text in quotes: "..."',
-    '[server]\nhost = "a\\r\\nb"': "server.host: a b does not do; such as mail.example.org",
-    '[server]\nbind = "localhost"': "server.bind: localhost does not do; such as 127.0.0.1",
-    '[server]\ndata = ""': "server.data: write a path",
-    '[database]\nurl = "mysql://x"': (
-        'database.url: write "sqlite" or "postgresql+asyncpg://USER:PASSWORD@HOST:PORT/NAME"'
+    '[server]\nhost = "a\\r\\nb"': 'server.host: "a\\x0d\\x0ab" is not a host name; write one such as mail.example.org',
+    '[server]\nbind = "localhost"': 'server.bind: "localhost" is not an IP address; write one such as 127.0.0.1',
+    '[server]\ndata = ""': 'server.data: write a path in quotes: "/..."',
+    '[database]\nurl = "mysql://x"': URL,
+    '[database]\nurl = "postgresql+asyncpg://me@host:port/name"': URL,
+    '[database]\nurl = "postgresql+asyncpg://me@host:5432"': URL,
+    '[database]\nurl = "postgresql+asyncpg://[::1/name"': URL,
+    '[server]\nbind = "127.0.0.300"': 'server.bind: "127.0.0.300" is not an IP address; write one such as 127.0.0.1',
+    '[server]\nbind = ""': 'server.bind: "" is not an IP address; write one such as 127.0.0.1',
+    '[server]\nhost = "mail_1.example.org"': (
+        'server.host: "mail_1.example.org" is not a host name; write one such as mail.example.org'
     ),
+    "colour = 3": "colour: stands outside of every section",
+    "[qqq]": f"qqq: unknown section; there are {', '.join(name for name, _ in sections(Config()))}",
+    '[log]\nlevel = "loud"': 'log.level: write "debug" or "info" or "warning" or "error"',
+    "[smtp]\nwithout = [1]": 'smtp.without: write a list of texts in quotes: ["...", "..."]',
+    '[smtp]\nwithout = "SIZE"': 'smtp.without: write a list of texts in quotes: ["...", "..."]',
+    "[smtp]\nmost_recipients = 1.5": "smtp.most_recipients: write a whole number",
+    '[smtp]\nmessage_octets = "9999999TiB"': "smtp.message_octets: 9999999TiB is too large; write a smaller value",
+    '[store]\nkeep_expunged = "99999d"': "store.keep_expunged: 99999d is too large; write a smaller value",
+    "[smtp]\nport = 25\nport = 26\n": "is not TOML: Cannot overwrite a value (at line 3, column 10)",
+    "[smtp]\nhost = mail.example.org": "is not TOML: Invalid value (at line 2, column 8)",
     "[smtp": "is not TOML: Expected ']' at the end of a table declaration (at end of document)",
 }
 
@@ -53,7 +70,8 @@ def test_a_problem_is_one_line_with_file_key_and_cure(text: str, line: str) -> N
 
 @given(
     st.sampled_from([f"{name}.{key}" for name, table in sections(Config()) for key in table.__struct_fields__]),
-    st.text(),
+    st.text()
+    | st.sampled_from(["[1]", "[[]]", '["a", 1]', "{a = 1}", "1979-05-27", "nan", "-1", "true", '""', "1e400"]),
 )
 def test_whatever_is_set_is_taken_or_refused_by_name(name: str, value: str) -> None:
     try:
@@ -68,6 +86,11 @@ OVERRIDES = {
     "port=1": "--set: port=1: write it as SECTION.KEY=VALUE, such as smtp.port=2525",
     "smtp.prt=1": "--set: smtp.prt: unknown key; did you mean smtp.port?",
     "smtp.port=many": "--set: smtp.port: write a whole number",
+    "smtp.port=0": "--set: smtp.port: 0 is too small; it must be at least 1",
+    "smtp.port=1143": "--set: imap.port: 1143 is the port of smtp, too; give one of them another",
+    "qqq.port=1": f"--set: qqq: unknown section; there are {', '.join(name for name, _ in sections(Config()))}",
+    "server.bind=here": '--set: server.bind: "here" is not an IP address; write one such as 127.0.0.1',
+    "log.level=loud": '--set: log.level: write "debug" or "info" or "warning" or "error"',
 }
 
 
@@ -133,7 +156,7 @@ def test_a_file_that_windows_wrote_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "cure"), [(b"\xff", "is not written in UTF-8"), (b"#" * (2 << 20), "is no file of settings")]
+    ("octets", "cure"), [(b"\xff", "is not written in UTF-8"), (b"#" * (2 << 20), "is not a file of settings")]
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, octets: bytes, cure: str) -> None:
     (tmp_path / "mailhost.toml").write_bytes(octets)
@@ -142,5 +165,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, octets: bytes, cure: 
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigProblem, match=r"no\.toml: no such file; name yours with --config PATH"):
+    with pytest.raises(
+        ConfigProblem, match=r"no\.toml: no such file; name yours with --config PATH, or make one: mailhost setup"
+    ):
         load(tmp_path / "no.toml")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailhost.config.load import load, parse, sections
-from mailhost.config.manual import dump, example, to_toml
+from mailhost.config.manual import dump, example, to_toml, values
 from mailhost.config.settings import Config
 
 FILE = Path(__file__).parents[3] / "etc" / "mailhost.toml"
@@ -46,6 +46,30 @@ def test_settings_that_are_shown_give_the_same_settings() -> None:
     text = '[smtp]\nport = 26\n[login]\nfailure_delay = "0s"\n[database]\nurl = "postgresql+asyncpg://h/n"\n'
     config = parse(text, "", Path("/"))
     assert parse(dump(config), "", Path("/")) == config
+
+
+def test_what_differs_from_the_default_is_marked_and_reads_back() -> None:
+    config = parse('[smtp]\nport = 26\nwithout = ["SIZE"]\n[log]\nlevel = "debug"\n', "", Path("/"))
+    text = dump(config, DEFAULT)
+    assert [line for line in text.splitlines() if "#" in line] == [
+        "port = 26  # default: 25",
+        'without = ["SIZE"]  # default: []',
+        'level = "debug"  # default: "info"',
+    ]
+    assert parse(text, "", Path("/")) == config
+
+
+def test_programs_are_told_each_setting_with_its_default() -> None:
+    config = parse(
+        '[smtp]\nmessage_octets = "1MiB"\n[database]\nurl = "postgresql+asyncpg://me:s@h/n"\n', "", Path("/")
+    )
+    told = {(each["section"], each["key"]): each for each in values(config, DEFAULT)}
+    assert len(told) == sum(len(table.__struct_fields__) for _, table in TABLES)
+    assert told["smtp", "message_octets"] == {
+        "section": "smtp", "key": "message_octets", "value": "1MiB", "default": "50MiB", "differs": True
+    }  # fmt: skip
+    assert told["database", "url"]["value"] == "postgresql+asyncpg://me:...@h/n"
+    assert [key for key, each in told.items() if each["differs"]] == [("database", "url"), ("smtp", "message_octets")]
 
 
 def test_a_password_is_never_shown() -> None:

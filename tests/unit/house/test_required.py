@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
 TOP = Path(__file__).parents[3]
 FILES = {
     "test_a.py": """

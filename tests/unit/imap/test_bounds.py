@@ -96,6 +96,7 @@ def test_no_header_holds_the_loop(text: bytes, tmp_path: Path, template: Path, m
     in_world(tmp_path, template, act)
 
 
+@pytest.mark.slow
 def test_ten_thousand_mailboxes_are_listed_in_turns(
     tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

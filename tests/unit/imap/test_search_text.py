@@ -170,3 +170,8 @@ def test_a_text_is_found_over_every_border_of_two_stretches(text: str, looked_fo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search_text, "STRETCH", stretch)
         assert holds(text, looked_for) == (looked_for in text)
+
+
+@given(st.text(st.one_of(st.sampled_from(" \t\r\n\x1c\x85\xa0\u2028\u3000"), st.characters()), max_size=40))
+def test_a_run_of_blanks_counts_as_one(text: str) -> None:
+    assert search_text._with_single_blanks(text) == re.sub(r"\s+", " ", text)

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mailhost.conversation.command import SyntaxProblem
 from mailhost.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
 from mailhost.imap.values import STAR, MessageSet, merged
-from mailhost.imap.view import View
+from mailhost.imap.view import FEW_BETWEEN, View
 from mailhost.store.changes import Added, Expunged, Flagged
 from mailhost.store.index import MailboxIndex, Snapshot
 from mailhost.store.values import Flags, Mailbox, MailboxKey
@@ -120,7 +120,8 @@ class ThreeClients(RuleBasedStateMachine):
             assert view.exists == len(uids)
             assert view.last_uid == (uids[-1] if uids else 0)
             assert [view.number(uid) for uid in uids] == list(range(1, len(uids) + 1))
-            assert list(view.numbers(uids)) == list(range(1, len(uids) + 1))
+            for step in (1, 2, FEW_BETWEEN + 1):  # neighbours, most of them, few of them
+                assert list(view.numbers(uids[::step])) == list(range(1, len(uids) + 1, step))
             everything = MessageSet(((1, STAR),))
             assert list(view.uids(everything)) == uids
             assert list(view.uids(MessageSet(((1, STAR),), by_uid=True))) == uids

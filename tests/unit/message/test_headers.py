@@ -1,7 +1,10 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhost.message import headers
 from mailhost.message.headers import field_value, fields, remove_fields, select_fields
 
 BLOCK = b"From: a@b\r\nSubject : one\r\n two\r\nBCC:\r\n\tc@d,\r\n\te@f\r\nbcc: g@h\r\n\r\nBcc: body@x\r\n"
@@ -71,3 +74,11 @@ def test_removing_takes_whole_fields_and_nothing_else(block: bytes) -> None:
     assert [field for field in fields(block) if field[0].lower() != b"bcc"] == [
         field for field in fields(without) if field[0].lower() != b"bcc"
     ]
+
+
+@given(blocks)
+def test_nothing_is_read_behind_the_first_empty_line(block: bytes) -> None:
+    empty = re.search(rb"^\r?(?:\n|\Z)", block, re.MULTILINE)
+    end = empty.start() if empty else len(block)
+    assert headers._fields_end(block) == end
+    assert fields(block) == fields(block[:end])

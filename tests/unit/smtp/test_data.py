@@ -116,3 +116,22 @@ def test_little_is_held_back(data: bytes, cuts: list[int]) -> None:
     decoder = DataDecoder()
     given_back = fed(decoder, data.replace(b".", b""), cuts)
     assert len(data.replace(b".", b"")) - len(given_back) <= len(END) + 1
+
+
+@given(HOSTILE, CUTS)
+def test_who_watches_sees_the_message_as_it_was_sent_without_its_final_dot(data: bytes, cuts: list[int]) -> None:
+    decoder, shown = DataDecoder(), b""
+    for piece in pieces(data + END + b"QUIT\r\n", cuts):
+        decoder.feed(piece)
+        shown += decoder.as_sent(piece)
+        if decoder.rest is not None:
+            break
+    whole = b"\r\n" + data + END  # the line end of DATA itself counts
+    assert shown == whole[2 : whole.index(END) + 2]
+
+
+def test_who_watches_does_not_wait_for_the_next_line() -> None:
+    decoder = DataDecoder()
+    for piece in (b"Subject: x\r\n", b".", b".dots\r\n"):
+        decoder.feed(piece)
+        assert decoder.as_sent(piece) == {b".": b"", b".dots\r\n": b"..dots\r\n"}.get(piece, piece)

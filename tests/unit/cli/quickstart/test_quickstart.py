@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from mailhost.cli import main
+from mailhost.cli.authority import names
 from mailhost.cli.exits import EX_TEMPFAIL, Failure
 from mailhost.cli.quickstart import sample, settings
-from mailhost.cli.quickstart.command import names, prepare
+from mailhost.cli.quickstart.command import prepare
 from mailhost.cli.quickstart.greeting import greeting
 from mailhost.config.load import load
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.settings import LISTENERS
+from mailhost.transport.ports import PortBusy
 
 
 def ports_of(path: Path) -> list[int]:
@@ -75,7 +77,8 @@ def test_a_busy_port_ends_with_75_and_nothing_is_made(
         main(["quickstart", "--data", str(data), "--ports", str(taken)])
     assert caught.value.code == 75
     assert capsys.readouterr().err == (
-        f"mailhost: port {taken} (smtp) on 127.0.0.1: Address already in use; choose others with --ports BASE\n"
+        f"mailhost: smtp.port: cannot listen on 127.0.0.1 port {taken}: Address already in use; "
+        "end what listens there, or set another port, such as scripts/run --ports BASE\n"
     )
     assert not data.exists()
 
@@ -84,7 +87,7 @@ def test_a_busy_port_ends_with_75_and_nothing_is_made(
 def test_a_busy_port_is_named_with_its_listener(tmp_path: Path, taken: int, name: str) -> None:
     others = [f"{other}.enabled=false" for other in LISTENERS if other != name]
     config = settings.plan(tmp_path, None, [f"{name}.port={taken}", *others]).config
-    with pytest.raises(Failure, match=rf"port {taken} \({name}\)"):
+    with pytest.raises(PortBusy, match=rf"{name}\.port: .* port {taken}: "):
         settings.check_ports(config)
 
 
@@ -123,7 +126,7 @@ def test_two_folders_have_two_passwords(tmp_path: Path) -> None:
 
 
 def test_the_server_s_names_are_those_that_clients_guess() -> None:
-    assert names("mx.example.net") == [
+    assert names("mx.example.net", "example.org") == [
         "localhost",
         "mx.example.net",
         "mail.example.org",
@@ -138,9 +141,23 @@ def test_the_server_s_names_are_those_that_clients_guess() -> None:
 def test_the_greeting_fits_one_screen_and_says_all(tmp_path: Path) -> None:
     ports = dict(zip(LISTENERS, range(2525, 2532), strict=True))
     accounts = dict.fromkeys(sample.ADDRESSES, "abcd-efgh")
-    text = greeting(ports, accounts, tmp_path / "ca.crt", "AB:CD", "127.0.0.1")
+    text = greeting(ports, accounts, tmp_path / "ca.crt", "AB:CD", "127.0.0.1", trial="mailhost try")
     assert text.count("\n") <= 24
-    for wanted in ("abcd-efgh", *sample.ADDRESSES, str(tmp_path / "ca.crt"), "AB:CD", "SPA off", "SSL/TLS"):
+    places = [
+        text.index(word) for word in ("Ports", "Accounts", "Password", "CA", "SHA-256", "To type", "One line to try")
+    ]
+    assert places == sorted(places)
+    for wanted in (
+        "  mailhost try\n",
+        "--set login.allow_plaintext=true",
+        "docs/lab.md",
+        "abcd-efgh",
+        *sample.ADDRESSES,
+        str(tmp_path / "ca.crt"),
+        "AB:CD",
+        "SPA off",
+        "SSL/TLS",
+    ):
         assert wanted in text
     for name, port in ports.items():
         assert f"{name} {port}" in text
@@ -148,6 +165,13 @@ def test_the_greeting_fits_one_screen_and_says_all(tmp_path: Path) -> None:
 
 
 def test_the_greeting_leaves_out_what_is_disabled(tmp_path: Path) -> None:
-    text = greeting({"imaps": 993}, dict.fromkeys(sample.ADDRESSES, "x"), tmp_path, "AB", "127.0.0.1")
+    text = greeting({"imaps": 993}, dict.fromkeys(sample.ADDRESSES, "x"), tmp_path, "AB", "127.0.0.1", trial="x")
     assert "port 993" in text
     assert "POP3" not in text
+
+
+def test_the_greeting_says_whether_a_password_may_go_in_clear(tmp_path: Path) -> None:
+    accounts = dict.fromkeys(sample.ADDRESSES, "x")
+    text = greeting({}, accounts, tmp_path, "AB", "127.0.0.1", trial="x", plaintext=True)
+    assert "login.allow_plaintext is true" in text
+    assert "--set" not in text

@@ -4,8 +4,8 @@ What exists is never overwritten, with one exception: the server's own certifica
 end or lacks a name. Its key stays.
 """
 
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mailhost.cli.files import PUBLIC, write_new
 from mailhost.config.problem import ConfigProblem
+from mailhost.config.settings import Config
+from mailhost.transport import certificate
 
 CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=397)
@@ -61,9 +64,28 @@ def ensure(folder: Folder, names: Sequence[str], now: datetime | None = None) ->
         _sign(folder, names, now)
 
 
-def fingerprint(certificate: Path) -> str:
+def names(host: str, domain: str) -> list[str]:
+    """By which names a client may reach the server; clients guess mail., imap., pop. and smtp. of the domain."""
+    guessed = [f"{service}.{domain}" for service in ("mail", "imap", "pop", "smtp")]
+    return list(dict.fromkeys(["localhost", host, *guessed, "127.0.0.1", "::1"]))
+
+
+def fingerprint(path: Path) -> str:
     """SHA-256 over the certificate, as clients show it."""
-    return _read_certificate(certificate).fingerprint(hashes.SHA256()).hex(":").upper()
+    return certificate.fingerprint(_read_certificate(path))
+
+
+def renew(config: Config, now: datetime | None = None) -> None:
+    """The server's certificate, where it is ours and due: at each start, and at SIGHUP. Else nothing is touched."""
+    folder = Folder(config.tls.certificate.parent)
+    if (config.tls.certificate, config.tls.key) != (folder.certificate, folder.key):
+        return
+    with suppress(
+        OSError, ValueError
+    ):  # what cannot be read, or written: `check` tells, or its end is spoken of in time
+        if all(path.exists() for path in (folder.ca, folder.ca_key, folder.certificate, folder.key)):
+            held = certificate.read(folder.certificate).names
+            ensure(folder, list(dict.fromkeys([*held, config.server.host])), now)
 
 
 def _make_ca(folder: Folder, now: datetime) -> None:
@@ -78,7 +100,7 @@ def _make_ca(folder: Folder, now: datetime) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write_new(folder.ca, signed.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_new(folder.ca, signed.public_bytes(serialization.Encoding.PEM), PUBLIC)
 
 
 def _sign(folder: Folder, names: Sequence[str], now: datetime) -> None:
@@ -98,7 +120,8 @@ def _sign(folder: Folder, names: Sequence[str], now: datetime) -> None:
         .sign(ca_key, hashes.SHA256())
     )
     fresh = folder.certificate.with_suffix(".new")
-    fresh.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    fresh.unlink(missing_ok=True)
+    write_new(fresh, signed.public_bytes(serialization.Encoding.PEM), PUBLIC)
     fresh.replace(folder.certificate)
 
 
@@ -143,7 +166,7 @@ def _key(path: Path) -> ec.EllipticCurvePrivateKey:
     """The key in a file, made if there is none. Raises `ConfigProblem`."""
     if not path.exists():
         fresh = ec.generate_private_key(ec.SECP256R1())
-        _write_new(path, fresh.private_bytes(*_PRIVATE), 0o600)
+        write_new(path, fresh.private_bytes(*_PRIVATE))
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except (ValueError, TypeError):
@@ -161,10 +184,3 @@ def _read_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except ValueError:
         raise ConfigProblem(str(path), "", "is no certificate in PEM") from None
-
-
-def _write_new(path: Path, octets: bytes, mode: int) -> None:
-    """Raises FileExistsError rather than to overwrite."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        os.fchmod(file.fileno(), mode)  # whatever the umask
-        file.write(octets)

@@ -12,8 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from mailhost.cli.quickstart.certificates import Folder, ensure, fingerprint
+from mailhost.cli.authority import Folder, ensure, fingerprint, renew
 from mailhost.config.problem import ConfigProblem
+from mailhost.config.settings import TLS, Config, Server
+from mailhost.transport import certificate
 
 NAMES = ["localhost", "mail.example.org", "127.0.0.1", "::1"]
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -107,6 +109,42 @@ def test_a_certificate_of_the_administrator_s_own_is_left_alone(folder: Folder, 
     assert contents(folder) == before
 
 
+def config(folder: Folder, host: str = "mail.example.org") -> Config:
+    return Config(server=Server(host=host), tls=TLS(certificate=folder.certificate, key=folder.key))
+
+
+def test_at_a_start_our_own_certificate_is_renewed_in_time_for_all_its_names(folder: Folder) -> None:
+    before = contents(folder)
+    renew(config(folder), NOW + timedelta(days=300))
+    assert contents(folder) == before
+    later = NOW + timedelta(days=380)
+    renew(config(folder), later)
+    for name in NAMES:
+        verify(folder, name, later + timedelta(days=300))
+
+
+def test_at_a_start_a_new_name_of_the_server_is_added(folder: Folder) -> None:
+    renew(config(folder, "mx.example.net"), NOW)
+    for name in (*NAMES, "mx.example.net"):
+        verify(folder, name)
+
+
+@pytest.mark.parametrize("gone", ["ca.key", "ca.crt", "server.key", "server.crt"])
+def test_where_a_part_is_missing_nothing_is_made_at_a_start(folder: Folder, gone: str) -> None:
+    (folder.path / gone).unlink()
+    before = contents(folder)
+    renew(config(folder, "new.example.org"), NOW + timedelta(days=380))
+    assert contents(folder) == before
+
+
+def test_a_certificate_elsewhere_is_left_alone_at_a_start(folder: Folder, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "mine.pem"
+    elsewhere.write_bytes(folder.certificate.read_bytes())
+    before = contents(folder)
+    renew(Config(tls=TLS(certificate=elsewhere, key=folder.key)), NOW + timedelta(days=380))
+    assert contents(folder) == before
+
+
 @pytest.mark.parametrize("name", ["ca.crt", "ca.key", "server.crt", "server.key"])
 def test_a_file_that_is_something_else_stops_the_start_and_stays(folder: Folder, name: str) -> None:
     (folder.path / name).write_text("something else")
@@ -120,3 +158,15 @@ def test_the_fingerprint_is_the_one_that_clients_show(folder: Folder) -> None:
     shown = fingerprint(folder.ca)
     assert shown.replace(":", "").lower() == hashlib.sha256(der).hexdigest()
     assert len(shown) == 95
+
+
+def test_what_another_has_laid_in_the_way_is_not_written_through(tmp_path: Path) -> None:
+    """Whoever may write into the folder must not have somebody else's file overwritten."""
+    folder, victim = Folder(tmp_path / "tls"), tmp_path / "precious"
+    ensure(folder, ["a.example"], NOW)
+    victim.write_text("precious")
+    folder.certificate.with_suffix(".new").symlink_to(victim)
+    ensure(folder, ["a.example", "b.example"], NOW)
+    assert victim.read_text() == "precious"
+    assert "b.example" in certificate.read(folder.certificate).names
+    assert not folder.certificate.is_symlink()
