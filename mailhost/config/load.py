@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from mailhost.config.problem import ConfigProblem
+from mailhost.config.routes import RouteProblem, read_route
 from mailhost.config.settings import Config, Section
 from mailhost.config.units import Bound, Duration, Octets
 
@@ -90,6 +91,7 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
     for name, section in sections(config):
         _check_bounds(name, section, source)
     _check_url(config, source)
+    _check_routes(config, source)
     return config
 
 
@@ -183,6 +185,22 @@ def _check_url(config: Config, source: str) -> None:
     if url != "sqlite" and not url.startswith("postgresql+asyncpg://"):
         raise ConfigProblem(
             source, "database.url", 'write "sqlite" or "postgresql+asyncpg://USER:PASSWORD@HOST:PORT/NAME"'
+        )
+
+
+def _check_routes(config: Config, source: str) -> None:
+    for domain, written in config.relay.routes.items():
+        try:
+            read_route(domain, written)
+        except RouteProblem as problem:
+            raise ConfigProblem(source, "relay.routes", str(problem)) from None
+    if config.relay.user and not config.relay.routes.get("*", "mx").startswith("smtp"):
+        raise ConfigProblem(
+            source, "relay.user", 'is for the smarthost; name it: relay.routes = {"*" = "smtp:HOST:465"}'
+        )
+    if config.relay.user and not config.relay.password_file:
+        raise ConfigProblem(
+            source, "relay.user", "needs its password; name the file that holds it as relay.password_file"
         )
 
 

@@ -5,21 +5,21 @@ Nothing that happens here delays another destination. How many connections there
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 from mailhost.database.database import Database
 from mailhost.events.event import QUEUE_TRY, Events
 from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.attempt import Connection, Connector, Trouble, told
+from mailhost.relay.contents import Contents
+from mailhost.relay.envelope import batches, is_too_many, outgoing
 from mailhost.relay.outcome import Outcomes
-from mailhost.smtp.client.outgoing import Outgoing, To
+from mailhost.smtp.client.heard import Heard
+from mailhost.smtp.client.transaction import Sent, Unfit
 from mailhost.store.octets import BlobStore
-from mailhost.transport.channel import ChannelError
 
-MOST_RECIPIENTS = 100
-"""Of one transaction, where the host does not name another limit (RFC 5321 section 4.5.3.1.8)."""
 FIRST_CONNECTIONS = 2
 
 
@@ -42,6 +42,7 @@ class Tools:
     outcomes: Outcomes
     connections: asyncio.Semaphore
     """Of all lanes together."""
+    contents: Contents
 
 
 class Lane:
@@ -86,9 +87,11 @@ class Lane:
                 return trouble
             answered = 0
             try:
-                while jobs:
+                while jobs and not connection.client.is_spent:
                     await self._hand_over(connection, jobs.popleft())
                     answered += 1
+            except _Spent as spent:
+                jobs.appendleft(spent.left)
             except _BrokenOff as broken:
                 return None if answered else broken.trouble
             finally:
@@ -97,40 +100,53 @@ class Lane:
 
     async def _hand_over(self, connection: Connection, job: Job) -> None:
         """Each recipient hears its own answer. Raises `_BrokenOff`."""
-        client, host, outcomes = connection.client, connection.host.name, self._tools.outcomes
-        most = client.abilities.most_recipients or MOST_RECIPIENTS
-        for start in range(0, len(job.deliveries), most):
-            some = job.deliveries[start : start + most]
+        client, host = connection.client, connection.host.name
+        left = deque(batches(job.deliveries, client.abilities))
+        while left:
+            some = left.popleft()
+            if (
+                client.is_spent
+            ):  # it takes no more messages (RFC 9422 section 4.1): the others go over the next connection
+                raise _Spent(Job(job.acceptance, tuple(row for rows in [some, *left] for row in rows)))
             names = [each.recipient for each in some]
             self._tools.events.publish(
                 QUEUE_TRY, journey=job.acceptance.journey, data={"recipients": names, "host": host}
             )
-            try:
-                sent = await client.send(self._outgoing(job.acceptance, some))
-            except (ChannelError, ConnectionError, TimeoutError) as problem:
-                trouble = told(problem, client.step, host)
-                await outcomes.failed(job.acceptance, job.deliveries[start:], trouble)
-                raise _BrokenOff(trouble) from None
-            answers = [sent.of(place) for place in range(len(some))]
-            await outcomes.answered(job.acceptance, list(zip(some, answers, strict=True)), host)
+            sent = await client.send(await outgoing(self._tools.contents, job.acceptance, some))
+            again = await self._tell(job.acceptance, some, sent, host)
+            if sent.broken is not None:
+                trouble = told(sent.broken, client.step, host)
+                rest = [row for row, answer in zip(some, sent.answers, strict=True) if answer is None]
+                await self._tools.outcomes.failed(job.acceptance, [*rest, *again, *chain(*left)], trouble)
+                raise _BrokenOff(trouble)
+            if again:
+                left.append(again)
 
-    def _outgoing(self, accepted: Acceptance, deliveries: Sequence[Delivery]) -> Outgoing:
-        return Outgoing(
-            accepted.reverse_path,
-            [To(each.recipient, each.notify, each.original if each.notify else None) for each in deliveries],
-            accepted.size,
-            lambda: self._pieces(accepted),
-            is_8bit=accepted.body != "7BIT" or accepted.smtputf8,
-            smtputf8=accepted.smtputf8,
-            ret=accepted.ret,
-            envid=accepted.envid,
-        )
+    async def _tell(
+        self, accepted: Acceptance, some: Sequence[Delivery], sent: Sent, host: str
+    ) -> tuple[Delivery, ...]:
+        """Write down who was answered what. Answers with those who were too many for one transaction."""
+        answers = list(zip(some, sent.answers, strict=True))
+        heard = [(row, answer) for row, answer in answers if isinstance(answer, Heard)]
+        too_many: list[Delivery] = []
+        if any(answer.is_good for _, answer in heard):
+            too_many = [row for row, answer in heard if is_too_many(answer)]
+            heard = [(row, answer) for row, answer in heard if not is_too_many(answer)]
+        if heard:
+            await self._tools.outcomes.answered(accepted, heard, host)
+        for row, answer in answers:
+            if isinstance(answer, Unfit):
+                trouble = Trouble(answer.status, f"{answer.reason} ({host})", host=host)
+                await self._tools.outcomes.failed(accepted, [row], trouble)
+        return tuple(too_many)
 
-    async def _pieces(self, accepted: Acceptance) -> AsyncIterator[bytes]:
-        """Our own fields, never Return-Path or Delivered-To, then the octets as they were accepted."""
-        yield accepted.prefix
-        async for piece in self._tools.blobs.blob_pieces(accepted.blob, 0, accepted.size - len(accepted.prefix)):
-            yield piece
+
+class _Spent(Exception):
+    """The connection has taken as many messages as it takes."""
+
+    def __init__(self, left: Job) -> None:
+        super().__init__()
+        self.left = left
 
 
 class _BrokenOff(Exception):
