@@ -190,7 +190,7 @@ async def test_421_in_the_middle_decides_about_nobody() -> None:
 
 
 async def test_421_between_two_messages_is_heard() -> None:
-    async def act(client: Client) -> object:
+    async def act(client: Client) -> tuple[object, object]:
         first = await greet_and_send(client, message())
         return first, (await client.send(message())).broken
 
@@ -205,7 +205,7 @@ async def test_421_between_two_messages_is_heard() -> None:
         S: 250 taken
         S: 421 4.4.2 idle for too long
     """
-    first, broken = await play(script, act)  # type: ignore[misc]
+    first, broken = await play(script, act)
     assert first == [250]
     assert "421 4.4.2 idle for too long" in str(broken)
 
