@@ -3,8 +3,8 @@
 import asyncio
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +15,8 @@ from mailhost.cli.quickstart.certificates import Folder, ensure
 from mailhost.transport.reactor import Reactor
 
 
-
-@contextmanager
-def twisted_here() -> Iterator[None]:
+@asynccontextmanager
+async def twisted_here() -> AsyncIterator[None]:
     """Twisted's reactor on the loop that runs, for as long as a test takes: `transport.dial` asks for it by its name."""
     loop = asyncio.get_running_loop()
     reactor = Reactor(loop)
@@ -27,10 +26,11 @@ def twisted_here() -> Iterator[None]:
         try:
             yield
         finally:
-            reactor.removeAll()
-            reactor.fireSystemEvent("shutdown")
+            for _ in range(10):  # what was closed just now is taken down in turns that follow
+                await asyncio.sleep(0)
+            reactor.removeAll()  # type: ignore[no-untyped-call]  # Twisted's own
             for each in list(reactor._internalReaders):
-                reactor.removeReader(each)
+                reactor.removeReader(each)  # type: ignore[no-untyped-call]  # Twisted's own
                 with suppress(Exception):
                     each.connectionLost(None)
 
@@ -76,6 +76,7 @@ class Host:
             self._say(writer, reply)
             if verb == "STARTTLS" and reply.startswith("220"):
                 if self.handshake is not None:
+                    await self.answered(reader)
                     writer.write(self.handshake)
                     return
                 assert self.context is not None
@@ -87,6 +88,10 @@ class Host:
                     self._say(writer, answer)
             if verb == "QUIT":
                 return
+
+    async def answered(self, reader: asyncio.StreamReader) -> None:
+        """The client begins TLS: what came before, with the reply, would be an injection."""
+        await reader.read(1)
 
     def _usual(self, verb: str, extensions: list[str]) -> str:
         if verb in ("EHLO", "LHLO"):
@@ -119,5 +124,3 @@ def certificates(folder: Path, *names: str) -> tuple[Folder, ssl.SSLContext]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.certificate, made.key)
     return made, context
-
-

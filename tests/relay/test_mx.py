@@ -107,7 +107,7 @@ async def test_addresses_by_turns_and_those_of_equals_together() -> None:
     }
     with asking(records) as (resolver, _):
         first, second = await hosts(resolver, "blue.test")
-    assert [each.address for each in first][0] == "2001:db8::1"
+    assert first[0].address == "2001:db8::1"
     assert len(first) == 3
     assert second == [Host("b.test", "192.0.2.3")]
 
@@ -164,7 +164,9 @@ async def test_what_dns_cannot_say_now_is_asked_again_later(fault: str) -> None:
         assert time.monotonic() - begun < 5
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x81\x80", b"\xff" * 500, b"\x81\x80\0\1\xff\xff\0\0\0\0" + b"\xc0\x0c" * 100])
+@pytest.mark.parametrize(
+    "octets", [b"", b"\x81\x80", b"\xff" * 500, b"\x81\x80\0\1\xff\xff\0\0\0\0" + b"\xc0\x0c" * 100]
+)
 async def test_garbage_is_no_answer(octets: bytes) -> None:
     with asking({}, timedelta(seconds=0.5)) as (resolver, zone):
         zone.garbage["blue.test"] = octets
@@ -212,8 +214,29 @@ async def test_literals_need_no_dns() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    """127.0.0.1 10.1.2.3 192.168.0.1 172.16.9.9 169.254.1.1 100.64.0.1 0.0.0.0 255.255.255.255 224.0.0.1 ::1 :: fe80::1 fc00::1
-    ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 2002:7f00:1:: 2002:a00:1:: 64:ff9b::7f00:1 64:ff9b::a00:1 192.0.2.1""".split(),
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "172.16.9.9",
+        "169.254.1.1",
+        "100.64.0.1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "224.0.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "2002:7f00:1::",
+        "2002:a00:1::",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a00:1",
+        "192.0.2.1",
+    ],
 )
 def test_private_addresses_in_all_their_disguises(address: str) -> None:
     assert is_private(address)
@@ -236,5 +259,5 @@ def test_addresses_on_the_internet(address: str) -> None:
         ("", 25, "127.0.0.1", 25, False),
     ],
 )
-def test_ourselves_by_address(bind: str, port: int, address: str, at: int, is_us: bool) -> None:  # noqa: FBT001
+def test_ourselves_by_address(bind: str, port: int, address: str, at: int, is_us: bool) -> None:
     assert Ourselves(bind=bind, port=port).is_at(address, at) is is_us
