@@ -65,6 +65,7 @@ def parse(text: str, source: str, folder: Path, overrides: Iterable[str] = ()) -
         data.setdefault(section, {})[key] = value
         config = convert(data, OVERRIDE)
     _check_ports(config, source)
+    _check_smarthost(config, source)
     return _with_absolute_paths(config, folder)
 
 
@@ -194,6 +195,10 @@ def _check_routes(config: Config, source: str) -> None:
             read_route(domain, written)
         except RouteProblem as problem:
             raise ConfigProblem(source, "relay.routes", str(problem)) from None
+
+
+def _check_smarthost(config: Config, source: str) -> None:
+    """Only the whole is looked at, as with ports."""
     if config.relay.user and not config.relay.routes.get("*", "mx").startswith("smtp"):
         raise ConfigProblem(
             source, "relay.user", 'is for the smarthost; name it: relay.routes = {"*" = "smtp:HOST:465"}'
