@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from mailhost.events.event import CONNECTION_CLOSE, DATA_BLOCK, FAULT, Event
+from mailhost.events.event import CONNECTION_CLOSE, DATA_BLOCK, FAULT, PORT_BLOCKED, Event
 from mailhost.events.messages import Messages
 from mailhost.ids import ConnectionId, text_of
 
@@ -47,6 +47,8 @@ def log(event: Event) -> None:
         if isinstance(exception, BaseException):
             fields["traceback"] = "".join(traceback.format_exception(exception))
         logger.error(event.kind, **fields)
+    elif event.kind == PORT_BLOCKED:
+        logger.warning(event.kind, **fields)
     else:
         logger.info(event.kind, **fields)
 

@@ -24,6 +24,8 @@ from mailhost.store.octets import PIECE_OCTETS, BlobStore, mapped
 MOST_REMEMBERED = 1_000
 IN_MEMORY = 1 << 20
 """Octets of a message that is converted; a larger one is looked at where it rests."""
+KEPT_OCTETS = 8 << 10
+"""Of a small message, which is read once for all hosts that it goes to: 8 MiB of them at most."""
 BEGINNING = 4_096
 """Octets that tell whether a message begins with a field."""
 END_OF_FIELDS = b"\r\n"
@@ -35,6 +37,8 @@ class _Look:
 
     requires: Form
     begins_with_field: bool
+    whole: bytes | None
+    """Of a small one."""
 
 
 class Contents:
@@ -54,16 +58,18 @@ class Contents:
 
     async def _look(self, accepted: Acceptance) -> _Look:
         """Files are read in their threads, a piece at a time."""
-        is_ascii, beginning = True, b""
-        async for piece in self.pieces(accepted):
+        is_ascii, beginning, kept = True, b"", b""
+        async for piece in self._read(accepted):
             beginning = beginning or piece[:BEGINNING]
             is_ascii = is_ascii and piece.isascii()
+            kept = kept + piece if len(kept) <= KEPT_OCTETS else kept
         requires = Form.PLAIN if is_ascii else Form.EIGHTBIT
         if accepted.body == "BINARYMIME":
             requires |= Form.BINARY
         if accepted.smtputf8 and not is_ascii and await self._has_utf8_header(accepted):
             requires |= Form.UTF8
-        return _Look(requires, _begins_with_field(beginning))
+        whole = kept if len(kept) == _blob_octets(accepted) <= KEPT_OCTETS else None
+        return _Look(requires, _begins_with_field(beginning), whole)
 
     async def _has_utf8_header(self, accepted: Acceptance) -> bool:
         """Of the message, or of a part; that the client said SMTPUTF8 is not enough (RFC 6531 section 3.4)."""
@@ -79,7 +85,15 @@ class Contents:
         """As much of a converted message as one call shall make; nothing at the end."""
         return await self._blobs.in_thread(partial(_some, rest))
 
-    def pieces(self, accepted: Acceptance) -> AsyncIterator[bytes]:
+    async def pieces(self, accepted: Acceptance) -> AsyncIterator[bytes]:
+        look = self._seen.get(accepted.blob)
+        if look is not None and look.whole is not None:
+            yield look.whole
+            return
+        async for piece in self._read(accepted):
+            yield piece
+
+    def _read(self, accepted: Acceptance) -> AsyncIterator[bytes]:
         return self._blobs.blob_pieces(accepted.blob, 0, _blob_octets(accepted))
 
     async def octets(self, accepted: Acceptance) -> Octets:

@@ -83,11 +83,20 @@ class Host:
                 await writer.start_tls(self.context)
                 extensions = self.in_tls if self.in_tls is not None else extensions
             if verb == "DATA" and reply.startswith("354"):
-                self.contents.append(await reader.readuntil(b"\r\n.\r\n"))
+                self.contents.append(await self.content(reader))
                 for answer in self.lmtp or [self.replies.get("dot", "250 2.0.0 taken")]:
                     self._say(writer, answer)
             if verb == "QUIT":
                 return
+
+    async def content(self, reader: asyncio.StreamReader) -> bytes:
+        """What comes after DATA, its final dot included."""
+        taken = bytearray()
+        while not taken.endswith(b"\r\n.\r\n"):
+            if not (piece := await reader.read(1 << 16)):
+                raise ConnectionError
+            taken += piece
+        return bytes(taken)
 
     async def answered(self, reader: asyncio.StreamReader) -> None:
         """The client begins TLS: what came before, with the reply, would be an injection."""

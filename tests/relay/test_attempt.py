@@ -4,7 +4,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from mailhost.relay.mx import Ourselves
 from mailhost.relay.reach import Reach
 from mailhost.relay.routes import Routes
 from mailhost.smtp.client.dialogue import Timeouts
-from mailhost.transport.channel import EndOfInput
+from mailhost.smtp.client.outgoing import Outgoing, To
+from mailhost.transport.channel import EndOfInput, TimedOut
 from tests.dns import dns_server
 from tests.relay.hosts import Host, certificates, serving, twisted_here
-from tests.unit.smtp.client.peer import message
+from tests.unit.smtp.client.peer import Text, message
 
 ZONE = {
     "blue.test MX": ["10 mx.blue.test.", "20 b.blue.test."],
@@ -45,7 +47,11 @@ async def connecting(first: Host | None, second: Host | None = None, **settings:
                 "127.0.0.1",
                 free_port() if host is None else await stack.enter_async_context(serving(host)),
             )
-        all_settings: dict[str, Any] = {"allow_private_targets": True, "connect_map": places, "timeouts": QUICK} | settings
+        all_settings: dict[str, Any] = {
+            "allow_private_targets": True,
+            "connect_map": places,
+            "timeouts": QUICK,
+        } | settings
         resolver = Resolver([("127.0.0.1", dns)], timedelta(seconds=2))
         yield Connector(resolver, RelaySettings("me.test", **all_settings))
 
@@ -101,6 +107,63 @@ async def test_helo_after_a_peer_that_hangs_up_at_ehlo() -> None:
         assert await send(connector) == "mx.blue.test"
     assert host.heard[:2] == ["EHLO me.test", "HELO me.test"]
     assert host.connections == 2
+
+
+async def test_a_large_message_arrives_as_it_is() -> None:
+    host = Host()
+    text = b"Subject: x\r\n\r\n" + b".x\r\n" * 1_000_000
+    async with connecting(host) as connector:
+        connection = await connector.open("blue.test")
+        content = Text(text, cut=256 << 10)
+        sent = await connection.client.send(Outgoing("alice@red.test", [To("bob@blue.test")], content))
+        await connection.client.quit()
+    assert [str(each) for each in sent.answers] == ["250 2.0.0 taken"]
+    assert host.contents[0].replace(b"\n..", b"\n.") == text + b".\r\n"
+
+
+async def test_a_host_that_reads_no_more_is_left_to_itself() -> None:
+    """Within the time of one block, and with as little of the message in memory as the transport holds."""
+
+    class Full(Host):
+        async def content(self, reader: asyncio.StreamReader) -> bytes:
+            await asyncio.sleep(0.5)
+            raise ConnectionError
+
+    asked = 0
+
+    class Counted(Text):
+        async def pieces(self) -> AsyncIterator[bytes]:
+            nonlocal asked
+            async for piece in Text.pieces(self):
+                asked += len(piece)
+                yield piece
+
+    async with connecting(Full(), timeouts=replace(QUICK, block=0.2)) as connector:
+        connection = await connector.open("blue.test")
+        content = Counted(b"x" * 78 * 1_000_000, cut=256 << 10)
+        sent = await connection.client.send(Outgoing("alice@red.test", [To("bob@blue.test")], content))
+        assert connection.client.step == "content"
+        await connection.client.quit()
+    assert sent.answers == [None]
+    assert isinstance(sent.broken, TimedOut)
+    assert asked < 16 << 20
+
+
+async def test_a_try_that_is_given_up_leaves_no_connection_behind() -> None:
+    class Mute(Host):
+        async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            came.set()
+            with suppress(ConnectionError):
+                await reader.read()
+            gone.set()
+
+    came, gone = asyncio.Event(), asyncio.Event()
+    async with connecting(Mute()) as connector:
+        opening = asyncio.ensure_future(connector.open("blue.test"))
+        await came.wait()
+        opening.cancel()
+        await asyncio.wait([opening])
+        await asyncio.wait_for(gone.wait(), 5)
 
 
 # TLS

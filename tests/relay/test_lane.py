@@ -33,7 +33,9 @@ QUICK = Timeouts(greeting=5, command=5, data=5, block=5, end=5, message=10)
 
 
 @asynccontextmanager
-async def lane_to(host: Host, database: Database, folder: Path, protocol: str = "smtp") -> AsyncIterator[tuple[Lane, Tools]]:
+async def lane_to(
+    host: Host, database: Database, folder: Path, protocol: str = "smtp"
+) -> AsyncIterator[tuple[Lane, Tools]]:
     """A lane whose only connection leads to this host."""
     async with twisted_here(), serving(host) as port:
         routes = Routes({"*": f"{protocol}:[127.0.0.1]:{port}"})

@@ -33,7 +33,15 @@ async def accepted(
     octets = written if isinstance(written, bytes) else mapped(written)
     originals = fields.pop("originals", None) or [None] * len(recipients)
     acceptance = Acceptance(
-        JourneyId(fresh()), now(), "192.0.2.1", "client", None, "alice@red.test", blob.id, prefix, len(prefix) + blob.size
+        JourneyId(fresh()),
+        now(),
+        "192.0.2.1",
+        "client",
+        None,
+        "alice@red.test",
+        blob.id,
+        prefix,
+        len(prefix) + blob.size,
     )
     to = [_recipient(each, original) for each, original in zip(recipients, originals, strict=True)]
     acceptance = replace(acceptance, **fields)

@@ -30,13 +30,23 @@ def test_what_a_line_says(written: str, route: Route | None) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "mail.example.net", "smtp:", "smtp:a:0", "smtp:a:65536", "smtp:a b:25", "http:a:80", "smtp:[1.2.3]:25", "lmtp:run/x"],
+    [
+        "",
+        "mail.example.net",
+        "smtp:",
+        "smtp:a:0",
+        "smtp:a:65536",
+        "smtp:a b:25",
+        "http:a:80",
+        "smtp:[1.2.3]:25",
+        "lmtp:run/x",
+    ],
 )
 def test_a_line_that_says_nothing(written: str) -> None:
     with pytest.raises(RouteProblem):
         read_route("example.org", written)
     text = f'[relay]\nroutes = {{"example.org" = "{written}"}}\n'
-    with pytest.raises(ConfigProblem, match="relay.routes"):
+    with pytest.raises(ConfigProblem, match=r"relay\.routes"):
         parse(text, "mailhost.toml", Path())
 
 
@@ -51,7 +61,7 @@ def test_a_line_that_says_nothing(written: str) -> None:
     ],
 )
 def test_a_user_without_a_smarthost_or_a_password(lines: str) -> None:
-    with pytest.raises(ConfigProblem, match="relay.user"):
+    with pytest.raises(ConfigProblem, match=r"relay\.user"):
         parse(f"[relay]\n{lines}\n", "mailhost.toml", Path())
 
 
