@@ -21,6 +21,9 @@ from mailhost.smtp.client.transaction import Sent, Unfit
 from mailhost.store.octets import BlobStore
 
 FIRST_CONNECTIONS = 2
+MOST_BREAKS = 3
+"""Connections in a row that break off in the middle of a message. One may be that message's doing, and must not keep the others from
+a host that is well; so many are the host's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +80,26 @@ class Lane:
         return found[0]
 
     async def _connection(self, jobs: deque[Job]) -> Trouble | None:
-        """One connection, while there are jobs. Answers with why it was of no use to anybody."""
+        """One connection after another, while there are jobs. Answers with why none was of use to anybody."""
         async with self._tools.connections:
-            if not jobs:
-                return None
-            try:
-                connection = await self._tools.connector.open(self.destination)
-            except Trouble as trouble:
-                return trouble
-            answered = 0
-            try:
-                while jobs and not connection.client.is_spent:
-                    await self._hand_over(connection, jobs.popleft())
-                    answered += 1
-            except _Spent as spent:
-                jobs.appendleft(spent.left)
-            except _BrokenOff as broken:
-                return None if answered else broken.trouble
-            finally:
-                await connection.client.quit()
+            breaks, handed_over = 0, 0
+            while jobs:
+                try:
+                    connection = await self._tools.connector.open(self.destination)
+                except Trouble as trouble:
+                    return None if handed_over else trouble
+                try:
+                    while jobs and not connection.client.is_spent:
+                        await self._hand_over(connection, jobs.popleft())
+                        breaks, handed_over = 0, handed_over + 1
+                except _Spent as spent:
+                    jobs.appendleft(spent.left)
+                except _BrokenOff as broken:
+                    breaks += 1
+                    if breaks >= MOST_BREAKS:
+                        return None if handed_over else broken.trouble
+                finally:
+                    await connection.client.quit()
         return None
 
     async def _hand_over(self, connection: Connection, job: Job) -> None:

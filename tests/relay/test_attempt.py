@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -47,13 +47,14 @@ async def connecting(first: Host | None, second: Host | None = None, **settings:
                 "127.0.0.1",
                 free_port() if host is None else await stack.enter_async_context(serving(host)),
             )
+        reach = settings.pop("reach", None)
         all_settings: dict[str, Any] = {
             "allow_private_targets": True,
             "connect_map": places,
             "timeouts": QUICK,
         } | settings
         resolver = Resolver([("127.0.0.1", dns)], timedelta(seconds=2))
-        yield Connector(resolver, RelaySettings("me.test", **all_settings))
+        yield Connector(resolver, RelaySettings("me.test", **all_settings), reach)
 
 
 def free_port() -> int:
@@ -393,6 +394,42 @@ async def test_one_try_is_bounded_as_a_whole() -> None:
 
 
 # Everybody is silent
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port whose queue is full: the system answers no further connection, as a network does that drops packets."""
+    with socket.socket() as listening, ExitStack() as stack:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(10):
+            one = stack.enter_context(socket.socket())
+            one.settimeout(0.2)
+            try:
+                one.connect(listening.getsockname())
+            except TimeoutError:
+                yield listening.getsockname()[1]
+                return
+        raise AssertionError("the queue is never full")
+
+
+async def test_when_every_destination_is_silent_the_reason_names_the_cure() -> None:
+    events, said = Events(), list[Event]()
+    events.subscribe(said.append)
+    domains = [f"d{at}.test" for at in range(6)]
+    zone = {f"{each} A": ["127.0.0.1"] for each in domains}
+    host = Host()
+    with silent_port() as silent:
+        async with serving(host) as port:
+            places = {f"{each}:25": ("127.0.0.1", silent) for each in domains[:5]} | {"d5.test:25": ("127.0.0.1", port)}
+            settings: dict[str, Any] = {"zone": zone, "connect_map": places, "connect_timeout": timedelta(seconds=0.2)}
+            async with connecting(None, reach=Reach(events), **settings) as connector:
+                reasons = [(await trouble(connector, each)).reason for each in domains[:5]]
+                assert connector.reach.is_blocked
+                await send(connector, "d5.test")
+                assert connector.reach.status == ""
+    assert ["smarthost" in each for each in reasons] == [False] * 4 + [True]
+    assert [each.kind for each in said] == [PORT_BLOCKED, PORT_OPEN]
 
 
 class Clock:

@@ -18,7 +18,7 @@ from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.contents import Contents
 from mailhost.relay.dns import Resolver
 from mailhost.relay.envelope import batches, is_too_many
-from mailhost.relay.lane import Lane, Tools
+from mailhost.relay.lane import MOST_BREAKS, Lane, Tools
 from mailhost.relay.outcome import Outcomes
 from mailhost.relay.routes import Routes
 from mailhost.relay.schedule import Schedule
@@ -184,6 +184,37 @@ async def test_a_host_that_does_not_greet_is_the_destinations_trouble(
         assert await carry(lane, database) is not None
         found = (await ends(database, one))["a@blue.test"]
     assert found.state is State.WAITING
+
+
+class Allergic(Host):
+    """Hangs up at whatever holds a certain word."""
+
+    async def content(self, reader: asyncio.StreamReader) -> bytes:
+        taken = await super().content(reader)
+        if b"poison" in taken:
+            raise ConnectionError
+        return taken
+
+
+async def test_a_message_that_its_host_cannot_bear_keeps_no_other_from_it(database: Database, tmp_path: Path) -> None:
+    host = Allergic()
+    async with lane_to(host, database, tmp_path) as (lane, tools):
+        texts = (TEXT + b"poison\r\n", TEXT, TEXT)
+        mail = [await accepted(database, tools.blobs, text, "a@blue.test") for text in texts]
+        assert await carry(lane, database) is None
+        found = [(await ends(database, one))["a@blue.test"].state for one in mail]
+    assert found == [State.WAITING, State.RELAYED, State.RELAYED]
+
+
+async def test_a_host_that_breaks_off_again_and_again_is_left_for_later(database: Database, tmp_path: Path) -> None:
+    host = Allergic()
+    async with lane_to(host, database, tmp_path) as (lane, tools):
+        mail = [await accepted(database, tools.blobs, b"poison\r\n", "a@blue.test") for _ in range(10)]
+        assert await carry(lane, database) is not None
+        found = [(await ends(database, one))["a@blue.test"] for one in mail]
+    assert {each.state for each in found} == {State.WAITING}
+    assert {each.tries for each in found} == {1}
+    assert host.connections == MOST_BREAKS
 
 
 def rows(*destinations: str) -> list[Delivery]:
