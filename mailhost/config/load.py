@@ -1,6 +1,7 @@
 """A file and overrides become a `Config`, or one line says what is wrong."""
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,6 +94,7 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
         _check_bounds(name, section, source)
     _check_url(config, source)
     _check_routes(config, source)
+    _check_connect_map(config, source)
     return config
 
 
@@ -195,6 +197,17 @@ def _check_routes(config: Config, source: str) -> None:
             read_route(domain, written)
         except RouteProblem as problem:
             raise ConfigProblem(source, "relay.routes", str(problem)) from None
+
+
+def _check_connect_map(config: Config, source: str) -> None:
+    for name, where in config.relay.connect_map.items():
+        address, _, port = where.rpartition(":")
+        try:
+            ipaddress.ip_address(address.strip("[]"))
+        except ValueError:
+            raise ConfigProblem(source, "relay.connect_map", f'{name} = {where!r}: write "ADDRESS:PORT"') from None
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ConfigProblem(source, "relay.connect_map", f'{name} = {where!r}: write "ADDRESS:PORT"')
 
 
 def _check_smarthost(config: Config, source: str) -> None:

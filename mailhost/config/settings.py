@@ -264,7 +264,7 @@ class Relay(Section, frozen=True):
     """For labs and split networks: "HOST:PORT" as found by DNS, and "ADDRESS:PORT" to connect to in its place."""
     allow_private_targets: bool = False
     """Whether to connect to addresses that are not on the Internet. Whoever has a domain could else lead our mail into our own network."""
-    source_address: str = ""
+    source_address: Annotated[str, Form(rf"({ADDRESS})?", "192.0.2.1")] = ""
     """The address that connections come from, the one that has the reverse DNS name. Empty: the system chooses."""
     connect_timeout: Wait = seconds(30)
     """How long a host may take to answer a connection; then the next one is tried."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from mailhost.database.database import Database
-from mailhost.events.event import QUEUE_TRY, Events
+from mailhost.events.event import FAULT, QUEUE_TRY, Events
 from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.attempt import Connection, Connector, Trouble, told
 from mailhost.relay.contents import Contents
@@ -19,6 +19,7 @@ from mailhost.relay.outcome import Outcomes
 from mailhost.smtp.client.heard import Heard
 from mailhost.smtp.client.transaction import Sent, Unfit
 from mailhost.store.octets import BlobStore
+from mailhost.transport.channel import ChannelError
 
 FIRST_CONNECTIONS = 2
 MOST_BREAKS = 3
@@ -116,15 +117,28 @@ class Lane:
             self._tools.events.publish(
                 QUEUE_TRY, journey=job.acceptance.journey, data={"recipients": names, "host": host}
             )
-            sent = await client.send(await outgoing(self._tools.contents, job.acceptance, some))
+            try:
+                message = await outgoing(self._tools.contents, job.acceptance, some)
+            except Exception as fault:  # noqa: BLE001 - a message that cannot be read must not keep the others
+                self._fault(job.acceptance, fault)
+                trouble = Trouble("4.3.0", "its text cannot be read here; the log says why")
+                await self._tools.outcomes.failed(job.acceptance, [*some, *chain(*left)], trouble)
+                return
+            sent = await client.send(message)
             again = await self._tell(job.acceptance, some, sent, host)
             if sent.broken is not None:
+                if not isinstance(sent.broken, ChannelError | OSError):
+                    self._fault(job.acceptance, sent.broken)
                 trouble = told(sent.broken, client.step, host)
                 rest = [row for row, answer in zip(some, sent.answers, strict=True) if answer is None]
                 await self._tools.outcomes.failed(job.acceptance, [*rest, *again, *chain(*left)], trouble)
                 raise _BrokenOff(trouble)
             if again:
                 left.append(again)
+
+    def _fault(self, accepted: Acceptance, fault: Exception) -> None:
+        cause = f"relay to {self.destination}: {fault!r}"
+        self._tools.events.publish(FAULT, journey=accepted.journey, cause=cause, data={"exception": fault})
 
     async def _tell(
         self, accepted: Acceptance, some: Sequence[Delivery], sent: Sent, host: str

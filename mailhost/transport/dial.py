@@ -178,8 +178,12 @@ def _endpoint(address: str, port: int, within: timedelta, source: str) -> IStrea
     seconds = within.total_seconds()
     if address.startswith("/"):
         return UNIXClientEndpoint(reactor, address, timeout=seconds)
-    target = ipaddress.ip_address(address)
-    if source and ipaddress.ip_address(source).version != target.version:
+    try:
+        target = ipaddress.ip_address(address)
+        kinds = {target.version, ipaddress.ip_address(source or address).version}
+    except ValueError as problem:
+        raise Unreachable(str(problem)) from None
+    if len(kinds) > 1:
         raise Unreachable(f"relay.source_address {source} cannot reach an address of the other kind")
     kind = TCP6ClientEndpoint if target.version == 6 else TCP4ClientEndpoint
     return kind(reactor, address, port, timeout=seconds, bindAddress=(source, 0) if source else None)

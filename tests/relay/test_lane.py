@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailhost.database.database import Database
-from mailhost.events.event import Events
+from mailhost.events.event import FAULT, Event, Events
 from mailhost.ids import now
 from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
@@ -215,6 +215,20 @@ async def test_a_host_that_breaks_off_again_and_again_is_left_for_later(database
     assert {each.state for each in found} == {State.WAITING}
     assert {each.tries for each in found} == {1}
     assert host.connections == MOST_BREAKS
+
+
+async def test_a_message_that_cannot_be_read_waits_and_the_others_go(database: Database, tmp_path: Path) -> None:
+    async with lane_to(Host(), database, tmp_path) as (lane, tools):
+        faults: list[Event] = []
+        tools.events.subscribe(lambda event: faults.append(event) if event.kind == FAULT else None)
+        large, small = b"x: y\r\n\r\n" + b"x" * 70_000 + b"\r\n", TEXT
+        mail = [await accepted(database, tools.blobs, text, "a@blue.test") for text in (large, small)]
+        tools.blobs.remove_file(mail[0].blob)
+        assert await carry(lane, database) is None
+        found = [(await ends(database, one))["a@blue.test"] for one in mail]
+    assert [each.state for each in found] == [State.WAITING, State.RELAYED]
+    assert "cannot be read" in (found[0].reason or "")
+    assert [each.journey for each in faults] == [mail[0].journey]
 
 
 def rows(*destinations: str) -> list[Delivery]:

@@ -10,7 +10,7 @@ from mailhost.smtp.client.dialogue import Dialogue, Timeouts
 from mailhost.smtp.client.heard import Heard, NotSMTP
 from mailhost.smtp.client.hello import Abilities
 from mailhost.smtp.client.outgoing import Dots, Outgoing, To
-from mailhost.transport.channel import ChannelError, TimedOut
+from mailhost.transport.channel import TimedOut
 
 END_OF_CONTENT = "end of content"
 """The step at which nobody knows whether the message was taken, should the connection break off."""
@@ -57,11 +57,11 @@ class Transaction:
         """The places of those whom RCPT names."""
 
     async def run(self) -> Sent:
-        """What the server refuses is in the answers; what breaks the conversation off is, too."""
+        """What the server refuses is in the answers; what breaks the conversation off is in `broken`, be it our own fault."""
         try:
             async with asyncio.timeout(self._timeouts.message):
                 await self._run()
-        except (ChannelError, OSError) as problem:
+        except Exception as problem:  # noqa: BLE001 - answers that came must not get lost with it
             self._dialogue.is_sound = False
             self._sent.broken = TimedOut("too slow as a whole") if type(problem) is TimeoutError else problem
         except BaseException:

@@ -108,3 +108,20 @@ def test_only_the_smarthost_gets_the_password_and_only_inside_tls() -> None:
 @pytest.mark.parametrize("host", ["[192.0.2.1]", "[IPv6:2001:db8::1]", "[ipv6:2001:db8::1]", "[2001:db8::1]"])
 def test_literals(host: str) -> None:
     assert literal_address(host) in ("192.0.2.1", "2001:db8::1")
+
+
+@pytest.mark.parametrize("where", ["localhost:25", "127.0.0.1", "127.0.0.1:0", "[::1]", "::1", "127.0.0.1:x"])
+def test_what_a_connection_cannot_be_made_to(where: str) -> None:
+    with pytest.raises(ConfigProblem, match=r"relay\.connect_map"):
+        parse(f'[relay]\nconnect_map = {{"mx.test:25" = "{where}"}}\n', "mailhost.toml", Path())
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:2525", "[::1]:2525"])
+def test_what_it_can_be_made_to(where: str) -> None:
+    parse(f'[relay]\nconnect_map = {{"mx.test:25" = "{where}"}}\n', "mailhost.toml", Path())
+
+
+def test_a_source_that_is_no_address() -> None:
+    parse('[relay]\nsource_address = "192.0.2.1"\n', "mailhost.toml", Path())
+    with pytest.raises(ConfigProblem, match=r"relay\.source_address"):
+        parse('[relay]\nsource_address = "eth0"\n', "mailhost.toml", Path())
