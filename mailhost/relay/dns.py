@@ -33,7 +33,7 @@ class Resolver:
 
     def __init__(self, servers: Sequence[tuple[str, int]], timeout: timedelta) -> None:
         """`timeout` bounds one question with all its tries."""
-        self._resolver = dns.asyncresolver.Resolver(configure=not servers)
+        self._resolver = _of_the_system() if not servers else dns.asyncresolver.Resolver(configure=False)
         if servers:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
         self._resolver.cache = dns.resolver.LRUCache(MOST_REMEMBERED)
@@ -77,6 +77,16 @@ class Resolver:
             raise NoSuchName(asked) from None
         except (dns.exception.DNSException, OSError, ValueError, EOFError) as problem:
             raise DNSTrouble(f"{asked.rstrip('.')} {kind.name}: {_plain(problem)}") from None
+
+
+def _of_the_system() -> dns.asyncresolver.Resolver:
+    """Without a configuration it is the server beside us, as the C library has it."""
+    try:
+        return dns.asyncresolver.Resolver()
+    except dns.resolver.NoResolverConfiguration:
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers = ["127.0.0.1"]
+        return resolver
 
 
 def _gravest(problems: Sequence[BaseException]) -> BaseException:

@@ -110,6 +110,30 @@ async def test_helo_after_a_peer_that_hangs_up_at_ehlo() -> None:
     assert host.connections == 2
 
 
+@pytest.mark.parametrize(("source", "seen"), [("127.0.0.2", "127.0.0.2"), ("", "127.0.0.1")])
+async def test_connections_come_from_the_address_of_the_settings(source: str, seen: str) -> None:
+    class Curious(Host):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.heard.append(writer.get_extra_info("peername")[0])
+            await super().serve(reader, writer)
+
+    host = Curious()
+    async with connecting(host, source=source) as connector:
+        await send(connector)
+    assert host.heard[0] == seen
+
+
+async def test_a_source_of_the_other_kind_is_said_and_the_other_addresses_tried() -> None:
+    zone = {"blue.test MX": ["10 mx.blue.test.", "20 b.blue.test."], "mx.blue.test AAAA": ["::1"]} | {
+        "b.blue.test A": ["127.0.0.1"]
+    }
+    host = Host()
+    async with serving(host) as port:
+        places = {"b.blue.test:25": ("127.0.0.1", port)}
+        async with connecting(None, zone=zone, connect_map=places, source="127.0.0.2") as connector:
+            assert await send(connector) == "b.blue.test"
+
+
 async def test_a_large_message_arrives_as_it_is() -> None:
     host = Host()
     text = b"Subject: x\r\n\r\n" + b".x\r\n" * 1_000_000

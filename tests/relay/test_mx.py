@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import dns.resolver
 import pytest
 
 from mailhost.relay.dns import DNSTrouble, NoSuchName, Resolver
@@ -178,6 +179,14 @@ async def test_a_forged_answer_is_not_believed() -> None:
     with asking({"mx.blue.test A": ["192.0.2.1"]}) as (resolver, zone):
         zone.forged.add("mx.blue.test")
         assert await resolver.addresses("mx.blue.test") == ["192.0.2.1"]
+
+
+async def test_without_a_configuration_the_server_beside_us_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(self: object, name: object = None) -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver.BaseResolver, "read_resolv_conf", read)
+    assert Resolver([], LIFETIME)._resolver.nameservers == ["127.0.0.1"]
 
 
 async def test_a_slow_answer_is_waited_for() -> None:
