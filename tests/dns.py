@@ -119,7 +119,7 @@ def dns_server(records: Mapping[str, list[str]]) -> Iterator[tuple[Zone, int]]:
 
     with ExitStack() as stack:
         servers = _both(UDP, TCP, stack)
-        threads = [threading.Thread(target=each.serve_forever, args=(0.05,)) for each in servers]
+        threads = [threading.Thread(target=each.serve_forever, args=(0.01,)) for each in servers]
         for thread in threads:
             thread.start()
         try:

@@ -157,7 +157,7 @@ ILL = ["failing", "silent", "refused", "lame", "false"]
 @pytest.mark.parametrize("fault", ILL)
 async def test_what_dns_cannot_say_now_is_asked_again_later(fault: str) -> None:
     """Never a bounce: it says nothing about the name."""
-    with asking({"blue.test MX": ["10 mx.blue.test."]}, timedelta(seconds=0.5)) as (resolver, zone):
+    with asking({"blue.test MX": ["10 mx.blue.test."]}, timedelta(seconds=0.2)) as (resolver, zone):
         getattr(zone, fault).add("blue.test")
         begun = time.monotonic()
         with pytest.raises(DNSTrouble):
@@ -169,7 +169,7 @@ async def test_what_dns_cannot_say_now_is_asked_again_later(fault: str) -> None:
     "octets", [b"", b"\x81\x80", b"\xff" * 500, b"\x81\x80\0\1\xff\xff\0\0\0\0" + b"\xc0\x0c" * 100]
 )
 async def test_garbage_is_no_answer(octets: bytes) -> None:
-    with asking({}, timedelta(seconds=0.5)) as (resolver, zone):
+    with asking({}, timedelta(seconds=0.2)) as (resolver, zone):
         zone.garbage["blue.test"] = octets
         with pytest.raises(DNSTrouble):
             await found(resolver, "blue.test")
