@@ -50,6 +50,11 @@ class _Tries:
     silent: int = 0
     reached: int = 0
 
+    def unknown(self, problem: DNSTrouble) -> None:
+        """Of some host DNS says nothing."""
+        if self.trouble is None or self.trouble.is_final:
+            self.trouble = Trouble("4.4.3", f"DNS gives no answer: {problem}")
+
     def failed(self, trouble: Trouble) -> None:
         self.left -= 1
         if self.trouble is None or self.trouble.is_final or not trouble.is_final:
@@ -88,8 +93,7 @@ class Connector:
         except NoMail as problem:
             raise Trouble(problem.status, str(problem)) from None
         except DNSTrouble as problem:
-            if tries.trouble is None or tries.trouble.is_final:
-                tries.trouble = Trouble("4.4.3", f"DNS gives no answer: {problem}")
+            tries.unknown(problem)
             connection = None
         if route is None:
             self._note(domain, tries)
@@ -109,12 +113,14 @@ class Connector:
     async def _by_mx(self, domain: str, tries: _Tries) -> Connection | None:
         settings = self._settings
         found = await exchangers(self._resolver, domain, settings.ourselves.names or {settings.host})
-        async for places in levels(self._resolver, found):
-            targets = [(host, *self._target(host, settings.port)) for host in places]
+        async for level in levels(self._resolver, found):
+            targets = [(host, *self._target(host, settings.port)) for host in level.places]
             if any(settings.ourselves.is_at(address, port) for _, address, port in targets):
                 if tries.trouble is None:
                     raise NoMail("5.4.6", in_a_circle(domain))
                 return None
+            if level.trouble is not None:
+                tries.unknown(level.trouble)
             for host, address, port in targets:
                 if (connection := await self._try(host, address, port, None, tries)) is not None:
                     return connection
@@ -142,8 +148,10 @@ class Connector:
             yield Host(route.host, "127.0.0.1")
             yield Host(route.host, "::1")
         else:
-            async for places in levels(self._resolver, [Exchanger(0, route.host)]):
-                for host in places:
+            async for level in levels(self._resolver, [Exchanger(0, route.host)]):
+                if level.trouble is not None:
+                    raise level.trouble
+                for host in level.places:
                     yield host
 
     def _target(self, host: Host, port: int) -> tuple[str, int]:

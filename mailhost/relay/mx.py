@@ -88,24 +88,27 @@ def in_a_circle(domain: str) -> str:
     return f"the MX of {domain} is this server, which has no such domain: mail would go in a circle"
 
 
-async def levels(resolver: Resolver, found: Sequence[Exchanger]) -> AsyncIterator[list[Host]]:
-    """The addresses of all hosts of one preference, looked up when their turn has come; the worse ones after them.
+@dataclass(frozen=True, slots=True)
+class Level:
+    """All that is known of the hosts of one preference."""
 
-    A host that DNS says nothing of for now does not keep from the others. Raises `DNSTrouble` at the end, where one was left out.
-    """
+    places: list[Host]
     trouble: DNSTrouble | None = None
+    """Where DNS says nothing of one of them for now: that does not keep from the others, but nothing is final then."""
+
+
+async def levels(resolver: Resolver, found: Sequence[Exchanger]) -> AsyncIterator[Level]:
+    """The addresses of all hosts of one preference, looked up when their turn has come; the worse ones after them."""
     for _, equals in groupby(found, key=lambda each: each.preference):
         names = [each.name for each in equals]
         answers = await asyncio.gather(*(_addresses(resolver, name) for name in names))
-        places: list[Host] = []
+        level = Level([])
         for name, answer in zip(names, answers, strict=True):
             if isinstance(answer, DNSTrouble):
-                trouble = answer
+                level = Level(level.places, answer)
             else:
-                places += [Host(name, address) for address in answer]
-        yield places
-    if trouble is not None:
-        raise trouble
+                level.places.extend(Host(name, address) for address in answer)
+        yield level
 
 
 async def _addresses(resolver: Resolver, name: str) -> list[str] | DNSTrouble:

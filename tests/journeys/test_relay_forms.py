@@ -18,7 +18,9 @@ BINARY = (
 )
 UTF8 = "Subject: größe 大小\r\nFrom: alice@red.test\r\n\r\nbödy 正文\r\n.\r\n".encode()
 EIGHT = "Subject: x\r\nFrom: alice@red.test\r\n\r\nbödy of no charset\r\n".encode()
-LARGE = b"Subject: large\r\nFrom: alice@red.test\r\n\r\n" + b".0123456789" * 7 + b"\r\n" + (b"y" * 76 + b"\r\n") * 30_000
+LARGE = (
+    b"Subject: large\r\nFrom: alice@red.test\r\n\r\n" + b".0123456789" * 7 + b"\r\n" + (b"y" * 76 + b"\r\n") * 30_000
+)
 
 
 def submit(server: Server, content: bytes, *parameters: str) -> str:

@@ -395,6 +395,18 @@ async def test_ourselves_among_the_exchangers_by_address() -> None:
         assert host.connections == 1
 
 
+async def test_a_backup_that_cannot_look_up_the_better_one_waits() -> None:
+    """It is in no circle: it does not know yet."""
+    port = free_port()
+    places = {"b.blue.test:25": ("127.0.0.1", port)}
+    with dns_server(ZONE) as (zone, dns):
+        zone.failing.add("mx.blue.test")
+        us = Ourselves({"me.test"}, "0.0.0.0", port)
+        settings = RelaySettings("me.test", connect_map=places, allow_private_targets=True, ourselves=us)
+        connector = Connector(Resolver([("127.0.0.1", dns)], timedelta(seconds=0.5)), settings)
+        assert (await trouble(connector)).status == "4.4.3"
+
+
 async def test_a_name_that_is_all_dead_addresses_stays_bounded() -> None:
     names = [f"d{at}.test" for at in range(30)]
     zone = {"blue.test MX": [f"10 {name}." for name in names]} | {f"{name} A": ["127.0.0.1"] for name in names}
