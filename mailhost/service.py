@@ -16,6 +16,7 @@ from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
+from mailhost.config.settings import Relay as RelaySection
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.hints import Kind
@@ -30,8 +31,13 @@ from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
+from mailhost.relay.handshake import Smarthost
+from mailhost.relay.mx import Ourselves
+from mailhost.relay.reach import Reach
+from mailhost.relay.routes import Routes
 from mailhost.relay.worker import Relay
 from mailhost.reloading import Read, Reloading
+from mailhost.smtp.client.dialogue import Timeouts
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
@@ -144,7 +150,13 @@ def take(
 def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
-    relay = Relay(services.database, services.blobs, services.events, connector(config), f"node {config.server.node}")
+    relay = Relay(
+        services.database,
+        services.blobs,
+        services.events,
+        connector(config, services.events),
+        f"node {config.server.node}",
+    )
     services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
     services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
     tasks: dict[str, Awaitable[None]] = {
@@ -160,20 +172,44 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
     return tasks
 
 
-def connector(config: Config) -> Connector:
-    relay = config.relay
+def connector(config: Config, events: Events) -> Connector:
     resolver = Resolver([address_and_port(each, 53) for each in config.dns.servers], config.dns.timeout)
-    return Connector(
-        resolver,
-        RelaySettings(
-            config.server.host,
-            relay.port,
-            relay.connect_timeout,
-            connect_map={name: address_and_port(where, 25) for name, where in relay.connect_map.items()},
-            allow_private_targets=relay.allow_private_targets,
-            source=relay.source_address,
+    return Connector(resolver, relay_settings(config), Reach(events))
+
+
+def relay_settings(config: Config) -> RelaySettings:
+    relay, smtp = config.relay, config.smtp
+    return RelaySettings(
+        config.server.host,
+        relay.port,
+        relay.connect_timeout,
+        relay_timeouts(relay),
+        connect_map={name: address_and_port(where, 25) for name, where in relay.connect_map.items()},
+        allow_private_targets=relay.allow_private_targets,
+        source=relay.source_address,
+        routes=Routes(relay.routes, logs_in=bool(relay.user)),
+        smarthost=Smarthost(
+            relay.user,
+            config.server.data / relay.password_file if relay.password_file else None,
+            config.server.data / relay.ca if relay.ca else None,
         ),
+        clear_after_failed_tls=relay.clear_after_failed_tls,
+        most_addresses=relay.most_addresses,
+        open_timeout=relay.open_timeout,
+        ourselves=Ourselves({config.server.host.lower()}, config.server.bind if smtp.enabled else "", smtp.port),
     )
+
+
+def relay_timeouts(relay: RelaySection) -> Timeouts:
+    steps = (
+        relay.greeting_timeout,
+        relay.command_timeout,
+        relay.data_timeout,
+        relay.block_timeout,
+        relay.end_timeout,
+        relay.message_timeout,
+    )
+    return Timeouts(*(each.total_seconds() for each in steps))
 
 
 def address_and_port(written: str, port: int) -> tuple[str, int]:

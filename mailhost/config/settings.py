@@ -268,10 +268,38 @@ class Relay(Section, frozen=True):
     """For labs and split networks: "HOST:PORT" as found by DNS, and "ADDRESS:PORT" to connect to in its place."""
     allow_private_targets: bool = False
     """Whether to connect to addresses that are not on the Internet. Whoever has a domain could else lead our mail into our own network."""
-    source_address: str = ""
+    source_address: Annotated[str, Form(rf"({ADDRESS})?", "192.0.2.1")] = ""
     """The address that connections come from, the one that has the reverse DNS name. Empty: the system chooses."""
     connect_timeout: Wait = seconds(30)
     """How long a host may take to answer a connection; then the next one is tried."""
+    routes: dict[str, str] = {}
+    """Where mail for a domain goes, if not to its MX hosts: "DOMAIN" (or "*.DOMAIN", or "*" for all others) and "smtp:HOST:PORT", "smtps:HOST:PORT"
+    for TLS from the first octet, as port 465 means too, "lmtp:HOST:PORT", "lmtp:/PATH" of a socket, or "mx". An address stands in brackets."""
+    user: str = ""
+    """The user to log in as at the smarthost, the host of "*" in relay.routes. TLS and a certificate that proves its name are then required."""
+    password_file: str = ""
+    """The file that holds this user's password, readable by the server alone (mode 0600). A relative path counts from server.data."""
+    ca: str = ""
+    """A file of certificates (PEM) that a smarthost's own is proven by. Empty: the system's authorities. A relative path counts from server.data."""
+    clear_after_failed_tls: bool = True
+    """Whether mail goes in clear to an MX host that offers TLS and then fails at it. Against those who only listen some TLS is better than
+    none, and none better than no mail (RFC 7435); never at the smarthost."""
+    most_addresses: Annotated[int, Least(1), Most(100)] = 10
+    """Addresses that one try goes through before the destination is left for later."""
+    open_timeout: Wait = minutes(15)
+    """How long one try may take until a host is ready to take mail, with all its addresses."""
+    greeting_timeout: Wait = minutes(5)
+    """How long a host may take to greet (RFC 5321 section 4.5.3.2.1)."""
+    command_timeout: Wait = minutes(5)
+    """How long it may take to answer a command (RFC 5321 sections 4.5.3.2.2 and 4.5.3.2.3)."""
+    data_timeout: Wait = minutes(2)
+    """How long it may take to answer DATA (RFC 5321 section 4.5.3.2.4)."""
+    block_timeout: Wait = minutes(3)
+    """How long it may take to read a piece of a message (RFC 5321 section 4.5.3.2.5)."""
+    end_timeout: Wait = minutes(10)
+    """How long it may take to answer the end of a message (RFC 5321 section 4.5.3.2.6); to give up sooner makes duplicates."""
+    message_timeout: Annotated[Duration, Least(seconds(1))] = hours(2)
+    """How long one message may take, however busily the host reads."""
 
 
 class Trace(Section, frozen=True):

@@ -20,6 +20,8 @@ QUEUE_ADD, STORE_ADD, STORE_FLAG, STORE_EXPUNGE = "queue.add", "store.add", "sto
 QUEUE_TRY, QUEUE_DEFER, QUEUE_DONE = "queue.try", "queue.defer", "queue.done"
 QUEUE_ACT = "queue.act"
 """What an administrator did with what waits."""
+PORT_BLOCKED, PORT_OPEN = "relay.blocked", "relay.open"
+"""No host anywhere answers on port 25; and one does again."""
 STORE_FETCH = "store.fetch"
 """The text of messages went out to a client."""
 REFUSED, FAULT = "refused", "fault"

@@ -1,15 +1,21 @@
-"""One try: find the host, connect, hand over. What fails is told with its status, in words, and whether to come again."""
+"""One try: find the host, connect, say hello. What fails is told with its status, in words, and whether to come again."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mailhost.config.routes import Route
 from mailhost.relay.dns import DNSTrouble, Resolver
-from mailhost.relay.mx import Host, NoMail, exchangers, hosts, is_private
-from mailhost.smtp.client.client import Client, Declined, Timeouts
-from mailhost.smtp.client.heard import Heard
-from mailhost.transport.channel import ChannelError, EndOfInput, TimedOut
-from mailhost.transport.dial import OpportunisticTLS, Outgoing, Unreachable, dial
+from mailhost.relay.handshake import Connection, Handshake, Smarthost, Target
+from mailhost.relay.mx import Exchanger, Host, NoMail, Ourselves, exchangers, in_a_circle, is_private, levels
+from mailhost.relay.reach import CURE, Reach
+from mailhost.relay.routes import Routes
+from mailhost.relay.trouble import Trouble, told
+from mailhost.smtp.client.dialogue import Timeouts
+from mailhost.transport.dial import Outgoing, Unreachable, dial
+
+__all__ = ["Connection", "Connector", "RelaySettings", "Trouble", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,116 +30,159 @@ class RelaySettings:
     allow_private_targets: bool = False
     source: str = ""
     """The address that connections come from; empty lets the system choose."""
-
-
-class Trouble(Exception):
-    """Nothing could be handed over, whoever the recipients are."""
-
-    def __init__(self, status: str, reason: str, *, host: str | None = None, heard: Heard | None = None) -> None:
-        super().__init__(reason)
-        self.status, self.reason, self.host, self.heard = status, reason, host, heard
-
-    @property
-    def is_final(self) -> bool:
-        return self.status.startswith("5")
+    routes: Routes = field(default_factory=Routes)
+    smarthost: Smarthost = field(default_factory=Smarthost)
+    clear_after_failed_tls: bool = True
+    most_addresses: int = 10
+    """Tried before the destination is left for later."""
+    open_timeout: timedelta = timedelta(minutes=15)
+    """For all of them together."""
+    ourselves: Ourselves = field(default_factory=Ourselves)
 
 
 @dataclass(slots=True)
-class Connection:
-    """A server that has said hello."""
+class _Tries:
+    """What became of the addresses of one destination."""
 
-    client: Client
-    host: Host
+    left: int
+    trouble: Trouble | None = None
+    """What to tell: what may pass counts more than what is final, and of these the last one."""
+    silent: int = 0
+    reached: int = 0
+
+    def unknown(self, problem: DNSTrouble) -> None:
+        """Of some host DNS says nothing."""
+        if self.trouble is None or self.trouble.is_final:
+            self.trouble = Trouble("4.4.3", f"DNS gives no answer: {problem}")
+
+    def failed(self, trouble: Trouble) -> None:
+        self.left -= 1
+        if self.trouble is None or self.trouble.is_final or not trouble.is_final:
+            self.trouble = trouble
 
 
 class Connector:
     """Opens connections to the next hop of a domain."""
 
-    def __init__(self, resolver: Resolver, settings: RelaySettings) -> None:
+    def __init__(self, resolver: Resolver, settings: RelaySettings, reach: Reach | None = None) -> None:
         self._resolver = resolver
         self._settings = settings
+        self._handshake = Handshake(
+            settings.host,
+            settings.timeouts,
+            settings.smarthost,
+            clear_after_failed_tls=settings.clear_after_failed_tls,
+        )
+        self.reach = reach or Reach()
+
+    def key(self, domain: str) -> str:
+        """Domains with the same one go the same way, and share connections."""
+        return self._settings.routes.key(domain)
 
     async def open(self, domain: str) -> Connection:
         """The first host that talks. Raises `Trouble`: that of the last one that was tried."""
+        tries = _Tries(self._settings.most_addresses)
+        route = self._settings.routes.of(domain)
         try:
-            names = await exchangers(self._resolver, domain, {self._settings.host})
-            trouble = Trouble("5.4.4", f"none of the mail hosts of {domain} has an address")
-            async for host in hosts(self._resolver, names):
-                try:
-                    return await self._connect(host)
-                except Trouble as problem:
-                    trouble = problem
+            async with asyncio.timeout(self._settings.open_timeout.total_seconds()):
+                connection = await (self._by_mx(domain, tries) if route is None else self._by_route(route, tries))
+        except TimeoutError:
+            if tries.trouble is None:
+                tries.trouble = Trouble("4.4.1", f"no mail host of {domain} was ready in time")
+            connection = None
         except NoMail as problem:
             raise Trouble(problem.status, str(problem)) from None
         except DNSTrouble as problem:
-            raise Trouble("4.4.3", f"DNS gives no answer: {problem}") from None
-        raise trouble
+            tries.unknown(problem)
+            connection = None
+        if route is None:
+            self._note(domain, tries)
+        if connection is not None:
+            return connection
+        raise tries.trouble or Trouble("5.4.4", f"none of the mail hosts of {domain} has an address")
 
-    async def _connect(self, host: Host) -> Connection:
-        address, port = self._settings.connect_map.get(
-            f"{host.name}:{self._settings.port}", (host.address, self._settings.port)
-        )
-        if is_private(address) and not self._settings.allow_private_targets:
-            raise Trouble(
-                "5.4.4", f"{host.name} has the address {address}, which is not on the Internet", host=host.name
+    def _note(self, domain: str, tries: _Tries) -> None:
+        """Whether the silence is this destination's, or everybody's."""
+        if tries.reached:
+            self.reach.reached()
+        elif tries.silent:
+            self.reach.silent(domain)
+            if self.reach.is_blocked and tries.trouble is not None and not tries.trouble.is_final:
+                tries.trouble = Trouble("4.4.1", f"{tries.trouble.reason}; {CURE}", host=tries.trouble.host)
+
+    async def _by_mx(self, domain: str, tries: _Tries) -> Connection | None:
+        settings = self._settings
+        found = await exchangers(self._resolver, domain, settings.ourselves.names or {settings.host})
+        async for level in levels(self._resolver, found):
+            targets = [(host, *self._target(host, settings.port)) for host in level.places]
+            if any(settings.ourselves.is_at(address, port) for _, address, port in targets):
+                if tries.trouble is None:
+                    raise NoMail("5.4.6", in_a_circle(domain))
+                return None
+            if level.trouble is not None:
+                tries.unknown(level.trouble)
+            for host, address, port in targets:
+                if (connection := await self._try(host, address, port, None, tries)) is not None:
+                    return connection
+                if tries.left <= 0:
+                    return None
+        return None
+
+    async def _by_route(self, route: Route, tries: _Tries) -> Connection | None:
+        async for host in self._places(route):
+            address, port = self._target(host, route.port)
+            if (connection := await self._try(host, address, port, route, tries)) is not None:
+                return connection
+            if tries.left <= 0:
+                break
+        if tries.trouble is None:
+            tries.trouble = Trouble(
+                "4.4.4", f"relay.routes leads to {route.host}, which has no address", host=route.host
             )
-        try:
-            return Connection(await self._greeted(host, address, port, tls=True), host)
-        except _TLSFailed:
-            return Connection(await self._greeted(host, address, port, tls=False), host)
+        return None
 
-    async def _greeted(self, host: Host, address: str, port: int, *, tls: bool) -> Client:
+    async def _places(self, route: Route) -> AsyncIterator[Host]:
+        if route.literal:
+            yield Host(route.host, route.literal)
+        elif route.host == "localhost":  # never asked of DNS (RFC 6761 section 6.3)
+            yield Host(route.host, "127.0.0.1")
+            yield Host(route.host, "::1")
+        else:
+            async for level in levels(self._resolver, [Exchanger(0, route.host)]):
+                if level.trouble is not None:
+                    raise level.trouble
+                for host in level.places:
+                    yield host
+
+    def _target(self, host: Host, port: int) -> tuple[str, int]:
+        return self._settings.connect_map.get(f"{host.name}:{port}", (host.address, port))
+
+    async def _try(self, host: Host, address: str, port: int, route: Route | None, tries: _Tries) -> Connection | None:
+        """One address. None where it was of no use: the reason is in `tries`."""
+        if route is None and is_private(address) and not self._settings.allow_private_targets:
+            reason = f"{host.name} has the address {address}, which is not on the Internet"
+            tries.failed(Trouble("5.4.4", reason, host=host.name))
+            return None
+        try:
+            return await self._handshake.connect(Target(host, route), lambda: self._dial(host, address, port, tries))
+        except Trouble as trouble:
+            tries.failed(trouble)
+            return None
+
+    async def _dial(self, host: Host, address: str, port: int, tries: _Tries) -> Outgoing:
+        settings = self._settings
         try:
             outgoing = await dial(
                 address,
                 port,
-                within=self._settings.connect_timeout,
-                silence=timedelta(seconds=self._settings.timeouts.command),
-                source=self._settings.source,
+                within=settings.connect_timeout,
+                silence=timedelta(seconds=settings.timeouts.command),
+                source=settings.source,
             )
         except Unreachable as problem:
-            raise Trouble(
-                "4.4.1", f"cannot connect to {host.name} [{address}]:{port}: {problem}", host=host.name
-            ) from None
-        client = Client(outgoing.channel, self._settings.host, self._settings.timeouts)
-        try:
-            await client.greet()
-            if tls and "STARTTLS" in client.abilities:
-                await self._encrypt(client, outgoing, host)
-        except BaseException as problem:
-            outgoing.channel.abort()
-            if isinstance(problem, (ChannelError, ConnectionError, TimeoutError)) and not isinstance(
-                problem, _TLSFailed
-            ):
-                raise told(problem, client.step, host.name) from None
-            raise
-        return client
-
-    async def _encrypt(self, client: Client, outgoing: Outgoing, host: Host) -> None:
-        """Whether or not it succeeds mail goes on: against those who only listen TLS is better than none (RFC 7435)."""
-        outgoing.tls = OpportunisticTLS(host.name)
-        try:
-            await client.start_tls()
-        except (ConnectionError, TimeoutError, EndOfInput) as problem:
-            raise _TLSFailed(str(problem)) from None
-        except Declined as declined:
-            if declined.step != "STARTTLS":
-                raise
-
-
-class _TLSFailed(ChannelError):
-    """The handshake failed: once more, in clear."""
-
-
-def told(problem: BaseException, step: str, host: str) -> Trouble:
-    """What broke a conversation off, in words."""
-    if isinstance(problem, Declined):
-        status = problem.heard.status
-        return Trouble(
-            f"4{status[1:]}", f"{host} declined at {problem.step}: {problem.heard}", host=host, heard=problem.heard
-        )
-    if isinstance(problem, TimedOut | TimeoutError):
-        return Trouble("4.4.2", f"{host} was silent for too long at {step}", host=host)
-    if isinstance(problem, EndOfInput | ConnectionError):
-        return Trouble("4.4.2", f"{host} closed the connection at {step}", host=host)
-    return Trouble("4.5.0", f"{host} at {step}: {problem}", host=host)
+            tries.silent += problem.timed_out
+            tries.reached += problem.refused
+            where = address if address.startswith("/") else f"{host.name} [{address}]:{port}"
+            raise Trouble("4.4.1", f"cannot connect to {where}: {problem}", host=host.name) from None
+        tries.reached += 1
+        return outgoing

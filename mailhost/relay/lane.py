@@ -5,22 +5,26 @@ Nothing that happens here delays another destination. How many connections there
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 from mailhost.database.database import Database
-from mailhost.events.event import QUEUE_TRY, Events
+from mailhost.events.event import FAULT, QUEUE_TRY, Events
 from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.attempt import Connection, Connector, Trouble, told
+from mailhost.relay.contents import Contents
+from mailhost.relay.envelope import batches, is_too_many, outgoing
 from mailhost.relay.outcome import Outcomes
-from mailhost.smtp.client.outgoing import Outgoing, To
+from mailhost.smtp.client.heard import Heard
+from mailhost.smtp.client.transaction import Sent, Unfit
 from mailhost.store.octets import BlobStore
 from mailhost.transport.channel import ChannelError
 
-MOST_RECIPIENTS = 100
-"""Of one transaction, where the host does not name another limit (RFC 5321 section 4.5.3.1.8)."""
 FIRST_CONNECTIONS = 2
+MOST_BREAKS = 3
+"""Connections in a row that break off in the middle of a message. One may be that message's doing, and must not keep the others from
+a host that is well; so many are the host's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Tools:
     outcomes: Outcomes
     connections: asyncio.Semaphore
     """Of all lanes together."""
+    contents: Contents
 
 
 class Lane:
@@ -76,61 +81,90 @@ class Lane:
         return found[0]
 
     async def _connection(self, jobs: deque[Job]) -> Trouble | None:
-        """One connection, while there are jobs. Answers with why it was of no use to anybody."""
+        """One connection after another, while there are jobs. Answers with why none was of use to anybody."""
         async with self._tools.connections:
-            if not jobs:
-                return None
-            try:
-                connection = await self._tools.connector.open(self.destination)
-            except Trouble as trouble:
-                return trouble
-            answered = 0
-            try:
-                while jobs:
-                    await self._hand_over(connection, jobs.popleft())
-                    answered += 1
-            except _BrokenOff as broken:
-                return None if answered else broken.trouble
-            finally:
-                await connection.client.quit()
+            breaks, handed_over = 0, 0
+            while jobs:
+                try:
+                    connection = await self._tools.connector.open(self.destination)
+                except Trouble as trouble:
+                    return None if handed_over else trouble
+                try:
+                    while jobs and not connection.client.is_spent:
+                        await self._hand_over(connection, jobs.popleft())
+                        breaks, handed_over = 0, handed_over + 1
+                except _Spent as spent:
+                    jobs.appendleft(spent.left)
+                except _BrokenOff as broken:
+                    breaks += 1
+                    if breaks >= MOST_BREAKS:
+                        return None if handed_over else broken.trouble
+                finally:
+                    await connection.client.quit()
         return None
 
     async def _hand_over(self, connection: Connection, job: Job) -> None:
         """Each recipient hears its own answer. Raises `_BrokenOff`."""
-        client, host, outcomes = connection.client, connection.host.name, self._tools.outcomes
-        most = client.abilities.most_recipients or MOST_RECIPIENTS
-        for start in range(0, len(job.deliveries), most):
-            some = job.deliveries[start : start + most]
+        client, host = connection.client, connection.host.name
+        left = deque(batches(job.deliveries, client.abilities))
+        while left:
+            some = left.popleft()
+            if (
+                client.is_spent
+            ):  # it takes no more messages (RFC 9422 section 4.1): the others go over the next connection
+                raise _Spent(Job(job.acceptance, tuple(row for rows in [some, *left] for row in rows)))
             names = [each.recipient for each in some]
             self._tools.events.publish(
                 QUEUE_TRY, journey=job.acceptance.journey, data={"recipients": names, "host": host}
             )
             try:
-                sent = await client.send(self._outgoing(job.acceptance, some))
-            except (ChannelError, ConnectionError, TimeoutError) as problem:
-                trouble = told(problem, client.step, host)
-                await outcomes.failed(job.acceptance, job.deliveries[start:], trouble)
-                raise _BrokenOff(trouble) from None
-            answers = [sent.of(place) for place in range(len(some))]
-            await outcomes.answered(job.acceptance, list(zip(some, answers, strict=True)), host)
+                message = await outgoing(self._tools.contents, job.acceptance, some)
+            except Exception as fault:  # noqa: BLE001 - a message that cannot be read must not keep the others
+                self._fault(job.acceptance, fault)
+                trouble = Trouble("4.3.0", "its text cannot be read here; the log says why")
+                await self._tools.outcomes.failed(job.acceptance, [*some, *chain(*left)], trouble)
+                return
+            sent = await client.send(message)
+            again = await self._tell(job.acceptance, some, sent, host)
+            if sent.broken is not None:
+                if not isinstance(sent.broken, ChannelError | OSError):
+                    self._fault(job.acceptance, sent.broken)
+                trouble = told(sent.broken, client.step, host)
+                rest = [row for row, answer in zip(some, sent.answers, strict=True) if answer is None]
+                await self._tools.outcomes.failed(job.acceptance, [*rest, *again, *chain(*left)], trouble)
+                raise _BrokenOff(trouble)
+            if again:
+                left.append(again)
 
-    def _outgoing(self, accepted: Acceptance, deliveries: Sequence[Delivery]) -> Outgoing:
-        return Outgoing(
-            accepted.reverse_path,
-            [To(each.recipient, each.notify, each.original if each.notify else None) for each in deliveries],
-            accepted.size,
-            lambda: self._pieces(accepted),
-            is_8bit=accepted.body != "7BIT" or accepted.smtputf8,
-            smtputf8=accepted.smtputf8,
-            ret=accepted.ret,
-            envid=accepted.envid,
-        )
+    def _fault(self, accepted: Acceptance, fault: Exception) -> None:
+        cause = f"relay to {self.destination}: {fault!r}"
+        self._tools.events.publish(FAULT, journey=accepted.journey, cause=cause, data={"exception": fault})
 
-    async def _pieces(self, accepted: Acceptance) -> AsyncIterator[bytes]:
-        """Our own fields, never Return-Path or Delivered-To, then the octets as they were accepted."""
-        yield accepted.prefix
-        async for piece in self._tools.blobs.blob_pieces(accepted.blob, 0, accepted.size - len(accepted.prefix)):
-            yield piece
+    async def _tell(
+        self, accepted: Acceptance, some: Sequence[Delivery], sent: Sent, host: str
+    ) -> tuple[Delivery, ...]:
+        """Write down who was answered what. Answers with those who were too many for one transaction."""
+        answers = list(zip(some, sent.answers, strict=True))
+        heard = [(row, answer) for row, answer in answers if isinstance(answer, Heard)]
+        too_many: list[Delivery] = []
+        if any(answer.is_good for _, answer in heard):
+            too_many = [row for row, answer in heard if is_too_many(answer)]
+            heard = [(row, answer) for row, answer in heard if not is_too_many(answer)]
+        if heard:
+            await self._tools.outcomes.answered(accepted, heard, host)
+        for row, answer in answers:
+            if isinstance(answer, Unfit):
+                trouble = Trouble(answer.status, f"{answer.reason} ({host})", host=host)
+                await self._tools.outcomes.failed(accepted, [row], trouble)
+        return tuple(too_many)
+
+
+class _Spent(Exception):
+    """The connection has taken as many messages as it takes."""
+
+    def __init__(self, left: Job) -> None:
+        super().__init__()
+        self.left = left
 
 
 class _BrokenOff(Exception):

@@ -19,6 +19,7 @@ from mailhost.queue.changes import Queued
 from mailhost.queue.claims import Claim
 from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.attempt import Connector, Trouble
+from mailhost.relay.contents import Contents
 from mailhost.relay.lane import Lane, Tools
 from mailhost.relay.outcome import Outcomes
 from mailhost.relay.schedule import Schedule
@@ -62,7 +63,8 @@ class Relay:
         self._settings = settings
         self._clock = clock
         outcomes = Outcomes(database, events, self._schedule, clock)
-        self._tools = Tools(database, blobs, events, connector, outcomes, asyncio.Semaphore(settings.most_in_all))
+        connections = asyncio.Semaphore(settings.most_in_all)
+        self._tools = Tools(database, blobs, events, connector, outcomes, connections, Contents(blobs))
         self._lanes: dict[str, Lane] = {}
         self._due: dict[str, Millis] = {}
         """Destinations that something waits for, each with the time of its next try; those that run are not among them."""

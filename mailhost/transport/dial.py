@@ -1,21 +1,33 @@
 """Connections that we make: Twisted's transport below a channel, as `connection` has it for those that come to us."""
 
 import asyncio
+import ipaddress
 import os
-from contextlib import suppress
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 
 from OpenSSL import SSL
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectionDone
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionDone, TCPTimedOutError
+from twisted.internet.error import ConnectionRefusedError as ConnectRefused
+from twisted.internet.error import TimeoutError as ConnectTimedOut
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IPushProducer,
+    IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import CertificateOptions, TLSVersion, optionsForClientTLS
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    TLSVersion,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -25,6 +37,13 @@ from mailhost.transport.connection import LINGER_SECONDS, Transport, tls_facts
 
 class Unreachable(ConnectionError):
     """No connection: refused, no route, or nobody answered in time; the text says which."""
+
+    def __init__(self, text: str, *, timed_out: bool = False, refused: bool = False) -> None:
+        super().__init__(text)
+        self.refused = refused
+        """Somebody is there, and said no."""
+        self.timed_out = timed_out
+        """Nobody said no: the packets went nowhere, as they do where a network blocks the port."""
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
@@ -39,11 +58,17 @@ class Outgoing(Protocol):
         """Who is expected on the other side; set before `start_tls`."""
         self._handshake: asyncio.Future[str] | None = None
         self._cut_off: asyncio.TimerHandle | None = None
+        self._is_given_up = False
+        """Whoever wanted the connection has gone before it was made."""
 
     # Twisted's side.
 
     def connectionMade(self) -> None:  # noqa: N802
-        self.transport.setTcpNoDelay(True)
+        if self._is_given_up:
+            self.transport.abortConnection()
+            return
+        if hasattr(self.transport, "setTcpNoDelay"):  # a Unix socket has none
+            self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
@@ -80,7 +105,8 @@ class Outgoing(Protocol):
         self.transport.resumeProducing()
 
     async def start_tls(self) -> str:
-        assert self.tls is not None
+        if self.tls is None or self.channel.closed:
+            raise ConnectionError("the connection is closed")
         self._handshake = asyncio.get_running_loop().create_future()
         self.transport.unregisterProducer()
         self.transport.startTLS(self.tls)
@@ -95,6 +121,12 @@ class Outgoing(Protocol):
     def abort(self) -> None:
         self.transport.unregisterProducer()
         self.transport.abortConnection()
+
+    def give_up(self) -> None:
+        """Before it is made, or just when it is."""
+        self._is_given_up = True
+        if getattr(self, "transport", None) is not None:
+            self.channel.abort()
 
     # The producer's side.
 
@@ -121,23 +153,40 @@ class _One(Factory):
 
 
 async def dial(address: str, port: int, *, within: timedelta, silence: timedelta, source: str = "") -> Outgoing:
-    """Connect to an IP address `within` a time; `silence` is the deadline of the channel's waits. Raises `Unreachable`."""
-    from twisted.internet import reactor
+    """Connect to an IP address, or to the path of a Unix socket, `within` a time. Raises `Unreachable`.
 
+    `silence` is the deadline of the channel's waits.
+    """
     outgoing = Outgoing(Peer(address, port, "relay"), silence)
-    endpoint = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
-    bind = (source, 0) if source else None
-    seconds = within.total_seconds()
-    making = endpoint(reactor, address, port, timeout=seconds, bindAddress=bind).connect(_One(outgoing))
+    making = _endpoint(address, port, within, source).connect(_One(outgoing))
     try:
         await making.asFuture(asyncio.get_running_loop())
     except ConnectError as problem:
-        raise Unreachable(_said(problem)) from None
-    except asyncio.CancelledError:
-        with suppress(Exception):
-            making.cancel()
+        timed_out = isinstance(problem, ConnectTimedOut | TCPTimedOutError)
+        refused = isinstance(problem, ConnectRefused)
+        text = "no answer in time" if timed_out else _said(problem)
+        raise Unreachable(text, timed_out=timed_out, refused=refused) from None
+    except BaseException:
+        outgoing.give_up()
         raise
     return outgoing
+
+
+def _endpoint(address: str, port: int, within: timedelta, source: str) -> IStreamClientEndpoint:
+    from twisted.internet import reactor
+
+    seconds = within.total_seconds()
+    if address.startswith("/"):
+        return UNIXClientEndpoint(reactor, address, timeout=seconds)
+    try:
+        target = ipaddress.ip_address(address)
+        kinds = {target.version, ipaddress.ip_address(source or address).version}
+    except ValueError as problem:
+        raise Unreachable(str(problem)) from None
+    if len(kinds) > 1:
+        raise Unreachable(f"relay.source_address {source} cannot reach an address of the other kind")
+    kind = TCP6ClientEndpoint if target.version == 6 else TCP4ClientEndpoint
+    return kind(reactor, address, port, timeout=seconds, bindAddress=(source, 0) if source else None)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -146,20 +195,44 @@ class OpportunisticTLS:
 
     def __init__(self, host: str) -> None:
         self._host = host.encode("ascii", "ignore")
-        self._context = CertificateOptions(verify=False, raiseMinimumTo=TLSVersion.TLSv1_2).getContext()
 
     def clientConnectionForTLS(self, protocol: object) -> SSL.Connection:  # noqa: ARG002, N802 - Twisted's signature
-        connection = SSL.Connection(self._context, None)
-        if self._host and not self._host.replace(b".", b"").isdigit() and b":" not in self._host:
+        connection = SSL.Connection(_unverified(), None)
+        if self._host and not self._host.startswith(b"[") and not self._host.replace(b".", b"").isdigit():
             connection.set_tlsext_host_name(self._host)
         connection.set_connect_state()
         return connection
 
 
-def verified_tls(host: str) -> IOpenSSLClientConnectionCreator:
-    """TLS with the host of this name and no other, by the system's authorities."""
-    creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(host)
-    return creator
+@cache
+def _unverified() -> SSL.Context:
+    """TLS 1.2 at least (RFC 8997): what is older is no better than none."""
+    return CertificateOptions(verify=False, raiseMinimumTo=TLSVersion.TLSv1_2).getContext()
+
+
+class VerifiedTLS:
+    """TLS with the host of a name and with no other, by the system's authorities or by those of a file."""
+
+    def __init__(self, authorities: Path | None = None) -> None:
+        """Raises OSError and ValueError for a file that holds no certificates."""
+        self._trust = platformTrust() if authorities is None else trustRootFromCertificates(_certificates(authorities))
+
+    def expecting(self, host: str) -> IOpenSSLClientConnectionCreator:
+        """RFC 7817 section 3: the name, or the address, that the administrator has written."""
+        creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+            host, trustRoot=self._trust, extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2}
+        )
+        return creator
+
+
+def _certificates(path: Path) -> list[Certificate]:
+    pems = [each + END_OF_PEM for each in path.read_bytes().split(END_OF_PEM)[:-1]]
+    if not pems:
+        raise ValueError(f"{path} holds no certificate in PEM")
+    return [Certificate.loadPEM(pem) for pem in pems]
+
+
+END_OF_PEM = b"-----END CERTIFICATE-----"
 
 
 def _said(problem: BaseException | None) -> str:

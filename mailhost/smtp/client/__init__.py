@@ -1,4 +1,5 @@
-"""SMTP as a client speaks it: to the next host (RFC 5321 section 3.3).
+"""The other end of SMTP: our own client (RFC 5321), and that of LMTP (RFC 2033). Over the same channel as the server's sessions.
 
-Read `heard` (a reply), `hello` (what the server can), `client` (the dialogue), `outgoing` (what is sent).
+Read `client` (greeting, EHLO, STARTTLS, AUTH, QUIT), `transaction` (one message), `dialogue` (commands out, replies in), `heard` (a reply), `hello` (what a server can), `outgoing` (what is
+sent), `parameters` (of MAIL and RCPT), `login` (AUTH).
 """

@@ -1,10 +1,33 @@
-"""What is sent: an envelope, and the octets in the form that the wire wants."""
+"""What is sent: an envelope, a content in some form, and the octets as the wire wants them."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+from mailhost.message.form import Form
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+
+
+class Content(Protocol):
+    """The octets of a message, and what a server must be able to take to have them as they are."""
+
+    @property
+    def octets(self) -> int:
+        """About how many: for SIZE (RFC 1870 section 3 allows a guess)."""
+        ...
+
+    @property
+    def requires(self) -> Form: ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """From the beginning; asked for again when it is sent again."""
+        ...
+
+    async def without(self, form: Form) -> "Content":
+        """The same message for a server that does not take this."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +38,7 @@ class To:
     """As it stands between angle brackets."""
     notify: str | None = None
     original: str | None = None
-    """ORCPT's value: `rfc822;` and xtext."""
+    """Of ORCPT: the address's type, a semicolon, the address by its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +48,10 @@ class Outgoing:
     reverse_path: str
     """Empty is the null one, of bounces."""
     recipients: Sequence[To]
-    octets: int
-    """About how many: for SIZE (RFC 1870 section 3 allows a guess)."""
-    pieces: Callable[[], AsyncIterator[bytes]]
-    """The content from its beginning; asked for again when it is sent again."""
-    is_8bit: bool = False
-    smtputf8: bool = False
+    content: Content
     ret: str | None = None
     envid: str | None = None
+    """By its meaning, without xtext."""
 
 
 class Dots:
