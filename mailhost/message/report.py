@@ -200,7 +200,7 @@ def _message_fields(about: Report) -> Iterator[str]:
     yield _field("Arrival-Date", format_date(about.arrived))
 
 
-def _recipient_fields(each: Reported, takes_utf8: bool) -> Iterator[str]:  # noqa: FBT001 - positions of one table
+def _recipient_fields(each: Reported, takes_utf8: bool) -> Iterator[str]:
     shown = one_line if takes_utf8 else _ascii
     if each.original:
         kind, _, address = each.original.partition(";")
@@ -220,14 +220,14 @@ def _recipient_fields(each: Reported, takes_utf8: bool) -> Iterator[str]:  # noq
         yield _field("Will-Retry-Until", format_date(each.retried_until))
 
 
-def _typed(kind: str, address: str, takes_utf8: bool) -> str:  # noqa: FBT001 - positions of one table
+def _typed(kind: str, address: str, takes_utf8: bool) -> str:
     """address-type ";" generic-address; an address that is not ASCII is of type utf-8 (RFC 6533 section 3)."""
     if address.isascii() and kind != "utf-8":
         return f"{_ascii(kind)}; {one_line(address)}"
     return f"utf-8; {''.join(_in_utf8_address(character, takes_utf8) for character in one_line(address))}"
 
 
-def _in_utf8_address(character: str, takes_utf8: bool) -> str:  # noqa: FBT001 - positions of one table
+def _in_utf8_address(character: str, takes_utf8: bool) -> str:
     if character in _QCHARS or (takes_utf8 and not character.isascii()):
         return character
     return f"\\x{{{ord(character):X}}}"
