@@ -27,6 +27,9 @@ from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
+from mailhost.relay.notices import Notices, NoticeSettings
+from mailhost.relay.reports_here import ReportsHere
+from mailhost.relay.schedule import Schedule
 from mailhost.relay.worker import Relay
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
@@ -86,7 +89,10 @@ def background(config: Config, services: Services) -> dict[str, Awaitable[None]]
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     sweeper = Sweeper(services.database, services.blobs, sweep_settings(config))
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
-    relay = Relay(services.database, services.blobs, services.events, connector(config), f"node {config.server.node}")
+    told = notices(config, services)
+    relay = Relay(
+        services.database, services.blobs, services.events, connector(config), told, f"node {config.server.node}"
+    )
     services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
     services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
     tasks: dict[str, Awaitable[None]] = {
@@ -94,12 +100,26 @@ def background(config: Config, services: Services) -> dict[str, Awaitable[None]]
         "index check": services.indexes.listen(services.hints),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
+        "reports": ReportsHere(services.database, told, services.events).run(),
     }
     if config.relay.enabled:
         tasks["relay"] = relay.run()
     if os.environ.get(WATCH_LOOP) == "1":
         tasks["loop watcher"] = reactor.watch_loop(partial(tell_blocked, services.events))
     return tasks
+
+
+def notices(config: Config, services: Services) -> Notices:
+    relay = config.relay
+    return Notices(
+        services.database,
+        services.blobs,
+        services.directory,
+        services.events,
+        Schedule(warn=relay.warn_after),
+        NoticeSettings(config.server.host, int(relay.return_octets), relay.most_notices),
+        services.scan,
+    )
 
 
 def connector(config: Config) -> Connector:

@@ -268,6 +268,14 @@ class Relay(Section, frozen=True):
     """The address that connections come from, the one that has the reverse DNS name. Empty: the system chooses."""
     connect_timeout: Wait = seconds(30)
     """How long a host may take to answer a connection; then the next one is tried."""
+    warn_after: Wait = hours(4)
+    """When a sender hears that a message of his is on its way still; once for each message."""
+    most_notices: Count = 100
+    """Notices to one sender within an hour: of mail to a list of dead addresses, say. Further ones are in the log alone; what became of each
+    message can be asked for in any case."""
+    return_octets: Annotated[Octets, Least(Octets(0)), Most(mib(10))] = kib(256)
+    """The largest message that comes back whole with a notice, where its sender asked for that (RET=FULL, RFC 3461 section 4.3); else its
+    header does."""
 
 
 class Trace(Section, frozen=True):

@@ -120,10 +120,9 @@ def report(about: Report) -> Notice:
         parts.append(_returned(about.returned, takes_utf8=about.takes_utf8))
     delimiter = _delimiter(about.message_id, parts)
     header = _header(about, delimiter, parts)
-    pieces = [header, b"This is a delivery status notification in MIME format.\r\n"]
-    for part in parts:
-        pieces.append(f"\r\n--{delimiter}\r\n".encode() + _part_header(part) + b"\r\n" + part.octets)
-    octets = b"".join([*pieces, f"\r\n--{delimiter}--\r\n".encode()])
+    pieces = [f"\r\n--{delimiter}\r\n".encode() + _part_header(part) + b"\r\n" + part.octets for part in parts]
+    preamble = b"This is a delivery status notification in MIME format.\r\n"
+    octets = b"".join([header, preamble, *pieces, f"\r\n--{delimiter}--\r\n".encode()])
     return Notice(octets, not header.isascii() or any(part.kind.startswith("message/global") for part in parts))
 
 
@@ -251,6 +250,8 @@ def _returned(returned: Returned, *, takes_utf8: bool) -> Part:
 
 
 def _header_end(octets: bytes) -> int:
+    if octets.startswith(b"\r\n"):
+        return 0
     end = octets.find(b"\r\n\r\n")
     return len(octets) if end < 0 else end + 2
 

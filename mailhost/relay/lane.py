@@ -112,7 +112,12 @@ class Lane:
                 await outcomes.failed(job.acceptance, job.deliveries[start:], trouble)
                 raise _BrokenOff(trouble) from None
             answers = [sent.of(place) for place in range(len(some))]
-            await outcomes.answered(job.acceptance, list(zip(some, answers, strict=True)), host)
+            await outcomes.answered(
+                job.acceptance,
+                list(zip(some, answers, strict=True)),
+                host,
+                reports="DSN" in client.abilities,
+            )
 
     def _outgoing(self, accepted: Acceptance, deliveries: Sequence[Delivery]) -> Outgoing:
         return Outgoing(
