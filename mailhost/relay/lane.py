@@ -122,7 +122,7 @@ class Lane:
     def _outgoing(self, accepted: Acceptance, deliveries: Sequence[Delivery]) -> Outgoing:
         return Outgoing(
             accepted.reverse_path,
-            [To(each.recipient, each.notify, each.original if each.notify else None) for each in deliveries],
+            [To(each.recipient, each.notify, each.original if ";" in each.original else None) for each in deliveries],
             accepted.size,
             lambda: self._pieces(accepted),
             is_8bit=accepted.body != "7BIT" or accepted.smtputf8,
