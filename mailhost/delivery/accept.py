@@ -183,7 +183,7 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Place
 
 
 def _of_members(notify: str | None) -> str | None:
-    """An alias of many is told of as expanded, and no more of its members' success (RFC 3461 section 5.2.7.3)."""
+    """An alias of many is told of as expanded, and no more of its members' success (RFC 3461 section 5.2.7)."""
     if notify is None:
         return None
     return ",".join(word for word in notify.split(",") if word != "SUCCESS") or "NEVER"

@@ -56,8 +56,9 @@ class WaitingDeliveries:
                 await self.deliver_due()
             except CommitFailed as failure:
                 self._events.publish(FAULT, cause=f"waiting deliveries: {failure}")
+            pause = await self._pause()
             try:
-                await asyncio.wait_for(self._wake.wait(), await self._pause())
+                await asyncio.wait_for(self._wake.wait(), pause)
             except TimeoutError:
                 continue
 

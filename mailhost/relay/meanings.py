@@ -5,11 +5,14 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 LONGEST_LOOKED_AT = 1_000
 """Characters of an answer: its meaning stands at its beginning."""
+MOST_REMEMBERED = 500
+"""Answers: to many recipients a host says the same."""
 CHECKS = ("SPF", "DKIM", "DMARC")
 
 
@@ -65,6 +68,7 @@ class Meaning:
     for_administrator: str
 
 
+@lru_cache(MOST_REMEMBERED)
 def meaning(status: str, reply: str | None, step: str | None = None, language: Language = Language.ENGLISH) -> Meaning:
     """The first row that fits; the last one fits everything. `reply` is as the ledger keeps it: `550 5.1.1 No such user`."""
     said = (reply or "")[:LONGEST_LOOKED_AT]

@@ -262,5 +262,5 @@ def test_the_check_that_failed_is_named() -> None:
 )
 def test_no_answer_is_long_to_look_at(piece: str) -> None:
     begun = time.process_time()
-    meaning("5.0.0", "550 " + piece * 500)
+    meaning.__wrapped__("5.0.0", "550 " + piece * 500)
     assert time.process_time() - begun < 0.1
