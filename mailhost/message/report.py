@@ -6,7 +6,7 @@ It is 7-bit clean, except in the forms of RFC 6533, for readers that take UTF-8,
 import enum
 import re
 from binascii import b2a_base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailhost.message.address import Address
@@ -17,14 +17,14 @@ from mailhost.message.newlines import has_bare_newline
 LONGEST_VALUE = 2_000
 """Characters of a field that tells what a host has said."""
 LONGEST_LINE = 78
-LONGEST_WORD = 500
-"""A word beyond it is broken: no line may be longer than 998 octets (RFC 5322 section 2.1.1)."""
-LONGEST_SENT_LINE = 998
+LONGEST_WORD = 960
+"""Octets; a longer word is broken: no line may have more than 998 (RFC 5322 section 2.1.1)."""
+PIECE_OF_WORD = 240
+"""Characters, of up to four octets."""
 
 _QCHARS = frozenset(map(chr, range(0x21, 0x7F))) - set("+=\\")
 """What stands for itself in an address of type utf-8 (RFC 6533 section 3)."""
 _LONG_LINE = re.compile(rb"[^\n]{999}")
-_WORD = re.compile(rf"\S{{1,{LONGEST_WORD}}}")
 
 
 class Action(enum.StrEnum):
@@ -297,8 +297,12 @@ def _field(name: str, value: str) -> str:
     return "\r\n".join([*lines, line]) + "\r\n"
 
 
-def _words(value: str) -> Iterable[str]:
-    return (found[0] for found in _WORD.finditer(value))
+def _words(value: str) -> Iterator[str]:
+    for word in value.split():
+        if len(word.encode()) <= LONGEST_WORD:
+            yield word
+        else:
+            yield from (word[start : start + PIECE_OF_WORD] for start in range(0, len(word), PIECE_OF_WORD))
 
 
 def _base64(octets: bytes) -> bytes:

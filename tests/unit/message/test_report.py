@@ -161,6 +161,21 @@ def test_an_address_in_utf8_is_written_for_readers_that_take_it_and_in_numbers_f
     assert not plain.is_8bit
 
 
+@pytest.mark.parametrize("word", ["x" * 3_000, "中" * 3_000, "\U00020000" * 3_000])
+@pytest.mark.parametrize("takes_utf8", [True, False])
+def test_a_word_that_never_ends_is_broken(word: str, takes_utf8: bool) -> None:
+    said = replace(FAILED, reply=word)
+    notice = report(replace(PLAIN, recipients=(said,), takes_utf8=takes_utf8))
+    assert all(len(line) <= 998 for line in notice.octets.split(b"\r\n"))
+    assert len(groups(notice)) == 2
+
+
+def test_a_long_address_is_not_broken() -> None:
+    long = f"{'a' * 250}@{'.'.join(['b' * 60] * 4)}"
+    _, recipient = groups(report(replace(PLAIN, recipients=(replace(FAILED, recipient=long),))))
+    assert recipient["Final-Recipient"].split() == ["rfc822;", long]
+
+
 def test_a_notice_to_an_address_in_utf8_needs_smtputf8() -> None:
     assert report(replace(PLAIN, to=Address("用户", "red.test"))).is_utf8
 
