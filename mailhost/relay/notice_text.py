@@ -40,25 +40,25 @@ ENGLISH: Words = {
     "end": "This notice was written by the mail server {host}. Nobody reads answers to it but the postmaster.",
 }
 CHINESE: Words = {
-    "subject FAILED": "未能送达:{subject}",
-    "subject DELAYED": "尚未送达:{subject}",
-    "subject DONE": "已送达:{subject}",
-    "no subject": "(无主题)",
+    "subject FAILED": "未能送达：{subject}",
+    "subject DELAYED": "尚未送达：{subject}",
+    "subject DONE": "已送达：{subject}",
+    "no subject": "（无主题）",
     "FAILED": "您的邮件未能送达 {who}。",
-    "DELAYED": "您的邮件尚未送达 {who}。您无需做任何事:我们会继续尝试到 {until},若仍不成功会再通知您。",
-    "DONE": "这是您要求的投递通知:您发给 {who} 的邮件已经送出。",
+    "DELAYED": "您的邮件尚未送达 {who}。您无需做任何事：我们会继续尝试到 {until}，若仍不成功会再通知您。",
+    "DONE": "这是您要求的投递通知：您发给 {who} 的邮件已经送出。",
     "many": "{count} 位收件人",
-    "about": "邮件主题为“{subject}”,我们于 {at} 收到。",
-    "leads to": "(转至 {recipient})",
-    "to do": "您可以这样做:{text}",
-    "given up": "我们已多次重试,现已放弃。",
-    "answer": "{host} 的回复原文:",
-    "no answer": "发生的情况:",
+    "about": "邮件主题为“{subject}”，我们于 {at} 收到。",
+    "leads to": "（转至 {recipient}）",
+    "to do": "您可以这样做：{text}",
+    "given up": "我们已多次重试，现已放弃。",
+    "answer": "{host} 的回复原文：",
+    "no answer": "发生的情况：",
     "delivered": "邮件已放入收件人的邮箱。",
-    "relayed": "邮件已交给 {host},该服务器不会告知是否最终送达。",
-    "expanded": "该地址代表多位收件人,您的邮件已转发给其中每一位。",
-    "more": "……另有 {count} 位,列在本通知供程序读取的部分中。",
-    "end": "本通知由邮件服务器 {host} 自动发出,回复只有邮件管理员能看到。",
+    "relayed": "邮件已交给 {host}，该服务器不会告知是否最终送达。",
+    "expanded": "该地址代表多位收件人，您的邮件已转发给其中每一位。",
+    "more": "……另有 {count} 位，列在本通知供程序读取的部分中。",
+    "end": "本通知由邮件服务器 {host} 自动发出，回复只有邮件管理员能看到。",
 }
 WORDS: Mapping[Language, Words] = {Language.ENGLISH: ENGLISH, Language.CHINESE: CHINESE}
 
@@ -117,7 +117,8 @@ def _lines(kind: Kind, about: About, happened: Sequence[Happened], language: Lan
 def _recipient(each: Happened, language: Language) -> Iterator[str]:
     words = WORDS[language]
     recipient = each.delivery.recipient
-    yield each.written + (words["leads to"].format(recipient=recipient) if recipient != each.written else "")
+    leads_to = words["leads to"].format(recipient=recipient) if recipient != each.written else ""
+    yield one_line(each.written + leads_to)
     if each.action in (Action.FAILED, Action.DELAYED):
         yield from _trouble(each, language)
     else:

@@ -146,7 +146,7 @@ def test_a_host_that_defers_gives_one_notice_of_the_delay(tmp_path: Path) -> Non
             assert said.startswith("您的邮件尚未送达 2 位收件人。")
             assert "对方服务器要求首次来信的服务器稍后再试" in said
             assert "Your message has not reached 2 recipients yet." in said
-            assert str(make_header(decode_header(parsed["Subject"]))) == "尚未送达:会议"
+            assert str(make_header(decode_header(parsed["Subject"]))) == "尚未送达：会议"
             _, *recipients = status.get_payload()
             assert {each["Final-Recipient"] for each in recipients} == {
                 "rfc822; bob@busy.test",

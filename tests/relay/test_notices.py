@@ -15,6 +15,7 @@ from mailhost.database.database import Database
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.accept import Accepted, AcceptRequest, accept
 from mailhost.delivery.directory import Directory
+from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import Event, Events
 from mailhost.ids import JourneyId, Millis, fresh, now
 from mailhost.message.structure import scan
@@ -385,6 +386,19 @@ async def test_what_is_delivered_here_is_told_to_who_asked_once(database: Databa
     again = ReportsHere(database, here.notices, Events())
     await again.tell_all()
     assert len(await here.in_inbox()) == 1
+
+
+async def test_what_was_held_back_is_told_when_it_is_delivered(database: Database, tmp_path: Path) -> None:
+    here = await world(database, tmp_path)
+    reports = ReportsHere(database, here.notices, Events())
+    await here.send("dora@example.org", notify="SUCCESS", release_at=Millis(NOW + HOUR))
+    await reports.tell_all()
+    assert await here.in_inbox() == []
+    waiting = WaitingDeliveries(database, here.blobs, Events(), clock=lambda: Millis(NOW + HOUR))
+    assert await waiting.deliver_due() == 1
+    await reports.tell_all()
+    (notice,) = await here.in_inbox()
+    assert status_of(notice)[1]["Action"] == "delivered"
 
 
 async def test_what_a_crash_left_untold_is_told_at_the_next_start(database: Database, tmp_path: Path) -> None:

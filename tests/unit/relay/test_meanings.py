@@ -252,7 +252,7 @@ def test_a_table_without_one_language_is_refused() -> None:
 
 def test_the_check_that_failed_is_named() -> None:
     dmarc = meaning("5.7.1", "550 5.7.1 domain's DMARC policy", language=Language.CHINESE)
-    assert "(DMARC)" in dmarc.text
+    assert "（DMARC）" in dmarc.text
     assert "(SPF or DKIM)" in meaning("5.7.26", "550 5.7.26 with either SPF or DKIM").text
     assert "(SPF or DKIM or DMARC)" in meaning("5.7.26", "550 5.7.26 unauthenticated").text
 
