@@ -33,8 +33,11 @@ from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
 from mailhost.relay.handshake import Smarthost
 from mailhost.relay.mx import Ourselves
+from mailhost.relay.notices import Notices, NoticeSettings
 from mailhost.relay.reach import Reach
+from mailhost.relay.reports_here import ReportsHere
 from mailhost.relay.routes import Routes
+from mailhost.relay.schedule import Schedule
 from mailhost.relay.worker import Relay
 from mailhost.reloading import Read, Reloading
 from mailhost.smtp.client.dialogue import Timeouts
@@ -150,11 +153,13 @@ def take(
 def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
+    told = notices(config, services)
     relay = Relay(
         services.database,
         services.blobs,
         services.events,
         connector(config, services.events),
+        told,
         f"node {config.server.node}",
     )
     services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
@@ -164,12 +169,26 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         "index check": services.indexes.listen(services.hints),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
+        "reports": ReportsHere(services.database, told, services.events).run(),
     }
     if config.relay.enabled:
         tasks["relay"] = relay.run()
     if os.environ.get(WATCH_LOOP) == "1":
         tasks["loop watcher"] = reactor.watch_loop(partial(tell_blocked, services.events))
     return tasks
+
+
+def notices(config: Config, services: Services) -> Notices:
+    relay = config.relay
+    return Notices(
+        services.database,
+        services.blobs,
+        services.directory,
+        services.events,
+        Schedule(warn=relay.warn_after),
+        NoticeSettings(config.server.host, int(relay.return_octets), relay.most_notices),
+        services.scan,
+    )
 
 
 def connector(config: Config, events: Events) -> Connector:

@@ -268,7 +268,9 @@ class Relay(Section, frozen=True):
     """For labs and split networks: "HOST:PORT" as found by DNS, and "ADDRESS:PORT" to connect to in its place."""
     allow_private_targets: bool = False
     """Whether to connect to addresses that are not on the Internet. Whoever has a domain could else lead our mail into our own network."""
-    source_address: Annotated[str, Form(rf"({ADDRESS})?", "192.0.2.1")] = ""
+    source_address: Annotated[
+        str, Form(r"([0-9]+(\.[0-9]+){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)?", "192.0.2.1", "an IP address")
+    ] = ""
     """The address that connections come from, the one that has the reverse DNS name. Empty: the system chooses."""
     connect_timeout: Wait = seconds(30)
     """How long a host may take to answer a connection; then the next one is tried."""
@@ -300,6 +302,14 @@ class Relay(Section, frozen=True):
     """How long it may take to answer the end of a message (RFC 5321 section 4.5.3.2.6); to give up sooner makes duplicates."""
     message_timeout: Annotated[Duration, Least(seconds(1))] = hours(2)
     """How long one message may take, however busily the host reads."""
+    warn_after: Wait = hours(4)
+    """When a sender hears that a message of his is on its way still; once for each message."""
+    most_notices: Count = 100
+    """Notices to one sender within an hour: of mail to a list of dead addresses, say. Further ones are in the log alone; what became of each
+    message can be asked for in any case."""
+    return_octets: Annotated[Octets, Least(Octets(0)), Most(mib(10))] = kib(256)
+    """The largest message that comes back whole with a notice, where its sender asked for that (RET=FULL, RFC 3461 section 4.3); else its
+    header does."""
 
 
 class Trace(Section, frozen=True):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
 from mailhost.database.transaction import Transaction
-from mailhost.delivery.accept import message_for
+from mailhost.delivery.accept import is_to_tell, message_for
 from mailhost.delivery.arrival import structure_of
 from mailhost.delivery.route import Place, resolve
 from mailhost.delivery.surrogate import Made, forms_in, surrogate_of
@@ -16,7 +16,7 @@ from mailhost.events.event import FAULT, STORE_ADD, Events
 from mailhost.ids import DeliveryId, MessageId, Millis, fresh, now
 from mailhost.message.budget import Limits
 from mailhost.queue import entries
-from mailhost.queue.changes import Queued
+from mailhost.queue.changes import DoneHere, Queued
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.octets import BlobStore
@@ -56,8 +56,9 @@ class WaitingDeliveries:
                 await self.deliver_due()
             except CommitFailed as failure:
                 self._events.publish(FAULT, cause=f"waiting deliveries: {failure}")
+            pause = await self._pause()
             try:
-                await asyncio.wait_for(self._wake.wait(), await self._pause())
+                await asyncio.wait_for(self._wake.wait(), pause)
             except TimeoutError:
                 continue
 
@@ -172,4 +173,6 @@ def store(
         finished_at=at,
     )
     entries.finish(tx, done)
+    if is_to_tell(done):
+        tx.announce(DoneHere(frozenset({done.journey})))
     return done

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mailhost.database.hints import Hint, Kind
+from mailhost.ids import JourneyId
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,10 @@ class Queued:
 
     def hint(self) -> Hint:
         return Hint(Kind.QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class DoneHere:
+    """Deliveries ended at this server of which the sender asked to hear (RFC 3461): stored, or handed on to an alias's members."""
+
+    journeys: frozenset[JourneyId]

@@ -46,6 +46,8 @@ class Result:
     at: Millis
     next_try: Millis | None = None
     """For one that waits on."""
+    reports: bool = False
+    """Whether the host has DSN, and tells the sender itself (RFC 3461 section 5.2.1)."""
 
 
 def take(tx: Transaction, claim: Claim) -> list[tuple[Delivery, Acceptance]]:

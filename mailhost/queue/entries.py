@@ -226,6 +226,7 @@ def delivery_of(row: Row[Any]) -> Delivery:
         status=m[c.status],
         reply=m[c.last_reply],
         host=m[c.host],
+        told_at=m[c.told_at],
     )
 
 

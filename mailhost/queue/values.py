@@ -72,3 +72,5 @@ class Delivery:
     """What the other host said last."""
     host: str | None = None
     """The other host that was tried last."""
+    told_at: Millis | None = None
+    """When the sender heard of it, by a notice."""

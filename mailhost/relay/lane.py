@@ -151,7 +151,7 @@ class Lane:
             too_many = [row for row, answer in heard if is_too_many(answer)]
             heard = [(row, answer) for row, answer in heard if not is_too_many(answer)]
         if heard:
-            await self._tools.outcomes.answered(accepted, heard, host)
+            await self._tools.outcomes.answered(accepted, heard, host, reports=sent.has_dsn)
         for row, answer in answers:
             if isinstance(answer, Unfit):
                 trouble = Trouble(answer.status, f"{answer.reason} ({host})", host=host)

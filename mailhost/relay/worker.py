@@ -21,8 +21,8 @@ from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.attempt import Connector, Trouble
 from mailhost.relay.contents import Contents
 from mailhost.relay.lane import Lane, Tools
+from mailhost.relay.notices import Notices
 from mailhost.relay.outcome import Outcomes
-from mailhost.relay.schedule import Schedule
 from mailhost.store.octets import BlobStore
 
 MOST_CLAIMED = 200
@@ -53,16 +53,16 @@ class Relay:
         blobs: BlobStore,
         events: Events,
         connector: Connector,
+        notices: Notices,
         claimant: str,
-        schedule: Schedule | None = None,
         settings: LaneSettings = LaneSettings(),
         clock: Callable[[], Millis] = now,
     ) -> None:
         self._database, self._events, self._claimant = database, events, claimant
-        self._schedule = schedule or Schedule()
+        self._schedule = notices.schedule
         self._settings = settings
         self._clock = clock
-        outcomes = Outcomes(database, events, self._schedule, clock)
+        outcomes = Outcomes(notices, events, self._schedule, clock)
         connections = asyncio.Semaphore(settings.most_in_all)
         self._tools = Tools(database, blobs, events, connector, outcomes, connections, Contents(blobs))
         self._lanes: dict[str, Lane] = {}
