@@ -105,12 +105,11 @@ def renew(tx: Transaction, claimant: str, until: Millis) -> None:
     tx.execute(update(delivery).where(delivery.c.leased_by == claimant).values(leased_until=until))
 
 
-def release(tx: Transaction, claimant: str) -> int:
-    """What a claimant that is gone had: it is due again."""
-    done = tx.execute(
-        update(delivery).where(delivery.c.leased_by == claimant).values(leased_by=None, leased_until=None)
-    )
-    return done.rowcount
+def release(tx: Transaction, claimant: str, destinations: Sequence[str] | None) -> int:
+    """What a claimant that is gone had, or has given up for some destinations: it is due again."""
+    his = delivery.c.leased_by == claimant
+    where = his if destinations is None else and_(his, one_of_texts(destinations))
+    return tx.execute(update(delivery).where(where).values(leased_by=None, leased_until=None)).rowcount
 
 
 @long
@@ -124,8 +123,12 @@ def due(tx: Transaction) -> dict[str, Millis]:
     return {row.destination: row.at for row in rows if row.at is not None}
 
 
-def next_due(tx: Transaction, destinations: Sequence[str]) -> Millis | None:
-    """When the next of these is to be tried; one that somebody has now counts when his lease is over."""
+def next_due(tx: Transaction, destinations: Sequence[str]) -> dict[str, Millis]:
+    """When each of these is to be tried next; what somebody has now counts when his lease is over. Those that nothing waits for are left out."""
     moment = func.min(func.coalesce(delivery.c.leased_until, delivery.c.next_try))
-    found: Millis | None = tx.execute(select(moment).where(ELSEWHERE, one_of_texts(destinations))).scalar_one()
-    return found
+    rows = tx.execute(
+        select(delivery.c.destination, moment.label("at"))
+        .where(ELSEWHERE, one_of_texts(destinations))
+        .group_by(delivery.c.destination)
+    )
+    return {row.destination: row.at for row in rows if row.at is not None}

@@ -18,6 +18,7 @@ from mailhost.queue import claims
 from mailhost.queue.changes import Queued
 from mailhost.queue.claims import Claim
 from mailhost.queue.values import Acceptance, Delivery
+from mailhost.relay.agenda import Agenda
 from mailhost.relay.attempt import Connector, Trouble
 from mailhost.relay.contents import Contents
 from mailhost.relay.lane import Lane, Tools
@@ -30,11 +31,12 @@ MOST_CLAIMED = 200
 PAGE = 1_000
 """Rows that are put off together when a destination cannot be reached."""
 MOST_LANES = 10_000
-"""That are remembered though nothing is due for them."""
+"""That are remembered."""
 LEASE = timedelta(minutes=15)
 RENEW_EVERY = timedelta(minutes=5)
 FAILED_AGAIN = timedelta(seconds=5)
 """After the database could not be written."""
+FAULTY_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,9 @@ class Relay:
         outcomes = Outcomes(notices, events, self._schedule, clock)
         connections = asyncio.Semaphore(settings.most_in_all)
         self._tools = Tools(database, blobs, events, connector, outcomes, connections, Contents(blobs))
+        self._agenda = Agenda(connector.key)
         self._lanes: dict[str, Lane] = {}
-        self._due: dict[str, Millis] = {}
-        """Destinations that something waits for, each with the time of its next try; those that run are not among them."""
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._again: set[str] = set()
-        """Destinations for which more came while they ran."""
-        self._not_before: dict[str, Millis] = {}
-        """Destinations that could not be reached: until then nobody asks again, whatever comes for them."""
         self._look = True
         """Whether the ledger must be asked who waits for what: at the start, and when another process has changed it."""
         self._wake = asyncio.Event()
@@ -85,7 +82,7 @@ class Relay:
 
     async def run(self) -> None:
         """Until it is cancelled; what is under way then is broken off, and tried again by the next one."""
-        await self._database.write(claims.release, self._claimant)
+        await self._database.write(claims.release, self._claimant, None)
         renewing = asyncio.ensure_future(self._renew())
         try:
             while True:
@@ -103,23 +100,16 @@ class Relay:
     async def _look_again(self) -> None:
         self._look = False
         for destination, at in (await self._database.read(claims.due)).items():
-            self._waits(destination, at)
-
-    def _waits(self, destination: str, at: Millis) -> None:
-        if destination in self._running:
-            self._again.add(destination)
-            return
-        at = max(at, self._not_before.get(destination, at))
-        self._due[destination] = min(self._due.get(destination, at), at)
+            self._agenda.add(destination, at)
 
     def _begin(self) -> None:
-        moment = self._clock()
-        for destination in [name for name, at in self._due.items() if at <= moment]:
-            del self._due[destination]
-            self._running[destination] = asyncio.ensure_future(self._serve(destination))
+        for lane in self._agenda.lanes(self._clock()):
+            if lane not in self._running:
+                self._running[lane] = asyncio.ensure_future(self._serve(lane))
 
     async def _pause(self) -> None:
-        wait = max(min(self._due.values()) - self._clock(), 0) / 1000 if self._due else None
+        moment = self._agenda.next_moment
+        wait = None if moment is None else max(moment - self._clock(), 0) / 1000
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait)
 
@@ -133,53 +123,62 @@ class Relay:
         for change in changes:
             if isinstance(change, Queued):
                 for destination in change.destinations - {""}:
-                    self._waits(destination, self._clock())
+                    self._agenda.add(destination, self._clock())
                 self._wake.set()
 
-    # One destination.
+    # One lane.
 
-    async def _serve(self, destination: str) -> None:
-        """Carry all that is due for it; afterwards its next time is known."""
+    async def _serve(self, lane: str) -> None:
+        """Carry all that is due in it; afterwards its next time is known."""
         try:
-            await self._carry(destination)
-            at = await self._database.read(claims.next_due, (destination,))
-        except CommitFailed as failure:
-            self._events.publish(FAULT, cause=f"relay to {destination}: {failure}")
-            at = self._later(FAILED_AGAIN)
-        except Exception as fault:  # noqa: BLE001 - one destination must not end the relay
-            self._events.publish(FAULT, cause=f"relay to {destination}: {fault!r}", data={"exception": fault})
-            at = self._later(timedelta(minutes=1))
+            while names := self._agenda.take(lane, self._clock()):
+                await self._carry_due(lane, names)
         finally:
-            self._running.pop(destination, None)
-        if destination in self._again:
-            self._again.discard(destination)
-            at = self._clock()
-        if at is not None:
-            self._waits(destination, at)
-        elif len(self._lanes) > MOST_LANES:
-            self._lanes.pop(destination, None)
-        self._wake.set()
+            self._running.pop(lane, None)
+            self._agenda.again(lane)
+            self._wake.set()
 
-    async def _carry(self, destination: str) -> None:
-        lane = self._lanes.get(destination)
+    async def _carry_due(self, lane: str, names: Sequence[str]) -> None:
+        """Whatever goes wrong with it must not end the relay."""
+        try:
+            await self._carry(lane, names)
+            for destination, at in (await self._database.read(claims.next_due, names)).items():
+                self._agenda.add(destination, at)
+        except CommitFailed as failure:
+            self._events.publish(FAULT, cause=f"relay to {lane}: {failure}")
+            self._put_on(names, FAILED_AGAIN)
+        except Exception as fault:  # noqa: BLE001
+            self._events.publish(FAULT, cause=f"relay to {lane}: {fault!r}", data={"exception": fault})
+            self._put_on(names, FAULTY_AGAIN)
+            with suppress(CommitFailed):
+                await self._database.write(claims.release, self._claimant, names)
+
+    def _put_on(self, names: Sequence[str], wait: timedelta) -> None:
+        for name in names:
+            self._agenda.add(name, self._later(wait))
+
+    async def _carry(self, name: str, destinations: Sequence[str]) -> None:
+        lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[destination] = Lane(destination, self._tools, self._settings.most_connections)
-        while claimed := await self._claim(destination):
+            if len(self._lanes) >= MOST_LANES:
+                self._lanes.clear()
+            lane = self._lanes[name] = Lane(destinations[0], self._tools, self._settings.most_connections)
+        while claimed := await self._claim(destinations, MOST_CLAIMED):
             trouble = await lane.carry(claimed)
             if trouble is not None and not trouble.is_final:
-                await self._put_off(lane, trouble)
+                await self._put_off(name, lane, destinations, trouble)
                 return
-        self._not_before.pop(destination, None)
+        self._agenda.open(name)
 
-    async def _claim(self, destination: str, *, most: int = MOST_CLAIMED) -> Sequence[tuple[Delivery, Acceptance]]:
-        claim = Claim((destination,), self._claimant, self._clock(), self._later(LEASE), most)
+    async def _claim(self, destinations: Sequence[str], most: int) -> Sequence[tuple[Delivery, Acceptance]]:
+        claim = Claim(tuple(destinations), self._claimant, self._clock(), self._later(LEASE), most)
         return await self._database.write(claims.take, claim)
 
-    async def _put_off(self, lane: Lane, trouble: Trouble) -> None:
-        """Nobody is there: what else is due was tried by this, too, and nothing is tried before the destination's own time."""
+    async def _put_off(self, name: str, lane: Lane, destinations: Sequence[str], trouble: Trouble) -> None:
+        """Nobody is there: what else is due was tried by this, too, and nothing is tried before the lane's own time."""
         wait = self._schedule.waits[min(lane.failures - 1, len(self._schedule.waits) - 1)]
-        self._not_before[lane.destination] = self._later(wait)
-        while claimed := await self._claim(lane.destination, most=PAGE):
+        self._agenda.close(name, self._later(wait))
+        while claimed := await self._claim(destinations, PAGE):
             for _, rows in groupby(claimed, key=lambda row: row[1].journey):
                 some = list(rows)
                 await self._tools.outcomes.failed(some[0][1], [delivery for delivery, _ in some], trouble)
