@@ -24,9 +24,6 @@ FIRST = """\
 [server]
 host = "mail.example.org"
 data = "."
-
-[relay]
-enabled = false    # a server to try sends nothing into the world; take this line away to let it
 """
 
 
