@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import twisted.internet
-from mailhost.cli.quickstart.certificates import Folder, ensure
 from pytest import MonkeyPatch
 
+from mailhost.cli.authority import Folder, ensure
 from mailhost.transport.reactor import Reactor
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mailhost.database.database import Database
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import FAULT, Event, Events
 from mailhost.ids import now
 from mailhost.queue import entries
@@ -19,6 +20,7 @@ from mailhost.relay.contents import Contents
 from mailhost.relay.dns import Resolver
 from mailhost.relay.envelope import batches, is_too_many
 from mailhost.relay.lane import MOST_BREAKS, Lane, Tools
+from mailhost.relay.notices import Notices, NoticeSettings
 from mailhost.relay.outcome import Outcomes
 from mailhost.relay.routes import Routes
 from mailhost.relay.schedule import Schedule
@@ -42,7 +44,8 @@ async def lane_to(
         settings = RelaySettings("me.test", timeouts=QUICK, routes=routes)
         resolver = Resolver([("127.0.0.1", 9)], timedelta(seconds=1))
         blobs, events = store(database, folder), Events()
-        outcomes = Outcomes(database, events, Schedule(), now)
+        told = Notices(database, blobs, Directory(database), events, Schedule(), NoticeSettings("me.test"))
+        outcomes = Outcomes(told, events, told.schedule, now)
         tools = Tools(
             database, blobs, events, Connector(resolver, settings), outcomes, asyncio.Semaphore(10), Contents(blobs)
         )
