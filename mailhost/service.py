@@ -163,6 +163,7 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         f"node {config.server.node}",
     )
     services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
+    services.hints.subscribe(Kind.QUEUE, lambda _: waiting.look())
     services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,

@@ -48,6 +48,10 @@ class WaitingDeliveries:
         self._wake = asyncio.Event()
         database.subscribe(self._published)
 
+    def look(self) -> None:
+        """Another process has changed what waits."""
+        self._wake.set()
+
     async def run(self) -> None:
         """Again and again. The task is the caller's to watch and to cancel."""
         while True:

@@ -67,7 +67,7 @@ def test_an_unknown_user_elsewhere_comes_back_into_the_inbox(tmp_path: Path) -> 
         original = message_from_bytes(header.get_payload(decode=True))
         assert (original["Subject"], original["To"]) == ("to nobody", "nobody@blue.test")
         assert parsed["References"] == original["Message-ID"]
-        assert mailhost(red, "audit") == "no problem found\n"
+        assert mailhost(red, "audit").startswith("no problem found\n")
 
 
 def test_a_delivery_is_told_to_who_asked(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_there_and_back(tmp_path: Path) -> None:
         (answer,) = by_pop3(red, ALICE)
         assert b"Subject: back" in answer
         for server in (red, blue):
-            assert mailhost(server, "audit") == "no problem found\n"
+            assert mailhost(server, "audit").startswith("no problem found\n")
 
 
 def test_mail_for_later_goes_at_its_time(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mailhost.queue.control import Waiting
 
 
-@click.command
+@click.command("show")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for all.")
 @CONFIG
