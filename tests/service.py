@@ -87,7 +87,7 @@ class Server:
 
 @contextmanager
 def serving(
-    data: Path, *settings: str, wire: bool = False, environment: dict[str, str] | None = None
+    data: Path, *settings: str, wire: bool = False, environment: dict[str, str] | None = None, base: int | None = None
 ) -> Iterator[Server]:
     """A server on `data`, with settings such as "login.tries=2". It ends at the latest with the block.
 
@@ -95,7 +95,7 @@ def serving(
     """
     stderr = data.with_name(data.name + ".log")
     command = [sys.executable, "-m", "mailhost", "quickstart", "--data", str(data), "--json"]
-    command += ["--ports", str(free_base()), *(word for each in settings for word in ("--set", each))]
+    command += ["--ports", str(base or free_base()), *(word for each in settings for word in ("--set", each))]
     variables = os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {})
     with (
         stderr.open("a") as log,

@@ -60,6 +60,8 @@ class Journey:
 
     acceptance: Acceptance
     copies: tuple[Copy, ...]
+    acts: tuple[Entry, ...] = ()
+    """Tries to relay it, and what an administrator did with it in the queue."""
 
     @property
     def at(self) -> Millis:
@@ -81,7 +83,11 @@ async def trace(database: Database, words: Sequence[str], most: int = 100) -> li
     """The newest that all words fit (addresses, subjects, Message-IDs, parts of them, journeys); the oldest first."""
     accepted = await database.read(search.journeys, tuple(words), most)
     journeys = [
-        Journey(acceptance, tuple([await _copy(database, each) for each in deliveries]))
+        Journey(
+            acceptance,
+            tuple([await _copy(database, each) for each in deliveries]),
+            tuple(await database.read(entries.of_journey, acceptance.journey)),
+        )
         for acceptance, deliveries in accepted
     ]
     incidents = [Incident(each) for each in await database.read(entries.about, tuple(words), most)]

@@ -5,9 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from mailhost.administration.journeys import Copy, Incident, Journey, Place, Step, trace
-from mailhost.events.event import AUTH_FAIL, CLIENT_MISTAKE, REFUSED, STORE_EXPUNGE, STORE_FETCH, STORE_FLAG
+from mailhost.events.event import (
+    AUTH_FAIL,
+    CLIENT_MISTAKE,
+    QUEUE_ACT,
+    QUEUE_DEFER,
+    REFUSED,
+    STORE_EXPUNGE,
+    STORE_FETCH,
+    STORE_FLAG,
+)
 from mailhost.ids import Millis, text_of
-from mailhost.queue.values import State
+from mailhost.queue.values import HELD, State
 from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
@@ -30,8 +39,35 @@ def _journey(journey: Journey) -> Iterator[str]:
         yield f"  {named}"
     for each in journey.copies:
         yield f"  {each.delivery.recipient}: {WORDS[each.delivery.state](each)}"
+        for act in journey.acts:
+            if _is_about(act, each):
+                yield f"    {_clock(act.at, accepted.at)} {ACTS[act.kind](act.data)}"
         for line in _afterwards(each, accepted.at):
             yield f"    {line}"
+
+
+def _is_about(act: Entry, copy: Copy) -> bool:
+    return act.kind in ACTS and copy.delivery.recipient in (act.data.get("recipients") or [act.data.get("recipient")])
+
+
+def _deferred(data: Mapping[str, Any]) -> str:
+    reply = f": {data['reply']}" if data.get("reply") else ""
+    return f"tried, and not taken: {data.get('reason', '')}{reply}"
+
+
+ACTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    QUEUE_DEFER: _deferred,
+    QUEUE_ACT: lambda data: f"{ACT_WORDS.get(data['act'], data['act'])} by {data.get('by', 'somebody')}",
+}
+ACT_WORDS: Mapping[str, str] = {
+    "hold": "held",
+    "release": "released",
+    "retry": "to be tried at once, asked",
+    "reschedule": "put off",
+    "cancel": "cancelled",
+    "bounce": "returned",
+    "redirect": "redirected",
+}
 
 
 def _names(journey: Journey) -> Iterator[str]:
@@ -57,15 +93,26 @@ def _stored(copy: Copy) -> str:
 
 def _waiting(copy: Copy) -> str:
     row = copy.delivery
-    if row.destination:
+    looked = "" if row.next_try is None else f", next try {_moment(row.next_try)}"
+    if row.reason == HELD and not row.tries:
+        return f"held until {_moment(row.next_try or Millis(0))}: {HELD}"
+    if row.destination and not row.tries:
         return f"waiting for relay to {row.destination}, not sent"
-    looked = "" if row.next_try is None else f", next look {_moment(row.next_try)}"
+    if row.destination:
+        reply = f" ({row.reply})" if row.reply else ""
+        return f"waiting for {row.destination}, tried {row.tries} times: {row.reason}{reply}{looked}"
     return f"waiting to be stored here, tried {row.tries} times{looked}: {row.reason or 'no reason is known'}"
+
+
+def _relayed(copy: Copy) -> str:
+    row = copy.delivery
+    return f"delivered to {row.host or 'another host'} {_finished(copy)}; it answered {row.reply or 'nothing that is known'}"
 
 
 def _ended(words: str) -> Callable[[Copy], str]:
     def say(copy: Copy) -> str:
-        reason = f": {copy.delivery.reason}" if copy.delivery.reason else ""
+        row = copy.delivery
+        reason = (f": {row.reason}" if row.reason else "") + (f" ({row.reply})" if row.reply else "")
         return f"{words} {_finished(copy)}{reason}"
 
     return say
@@ -74,7 +121,7 @@ def _ended(words: str) -> Callable[[Copy], str]:
 WORDS: Mapping[State, Callable[[Copy], str]] = {
     State.WAITING: _waiting,
     State.STORED: _stored,
-    State.RELAYED: _ended("the other host took it"),
+    State.RELAYED: _relayed,
     State.EXPANDED: _ended("an alias: it went to the addresses below"),
     State.BOUNCED: _ended("returned to its sender"),
     State.EXPIRED: _ended("given up after its time"),
@@ -219,6 +266,7 @@ def as_values(found: Journey | Incident) -> dict[str, Any]:
         "subject": accepted.subject,
         "message_id": accepted.message_id,
         "recipients": [_as_value(each) for each in found.copies],
+        "acts": [{"kind": act.kind, "at": act.at, **act.data} for act in found.acts],
     }
 
 
@@ -234,6 +282,9 @@ def _as_value(copy: Copy) -> dict[str, Any]:
         "uid": row.uid,
         "next_try": row.next_try,
         "tries": row.tries,
+        "status": row.status,
+        "host": row.host,
+        "reply": row.reply,
         "finished_at": row.finished_at,
         "steps": [_step_value(each) for each in copy.steps],
         "places": [_place_value(each) for each in copy.places],

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "config": "mailhost.cli.config",
     "audit": "mailhost.cli.audit",
     "trace": "mailhost.cli.trace",
+    "queue": "mailhost.cli.queue",
     "try": "mailhost.cli.trying.command",
     "quickstart": "mailhost.cli.quickstart.command",
 }

@@ -35,6 +35,8 @@ def _table(lines: list[str], section: str) -> range | None:
 def _written(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{to_toml(name)} = {_written(each)}" for name, each in value.items()) + "}"
     if isinstance(value, float | str | int | Duration | Octets):
         return to_toml(value)
     raise TypeError(f"no setting holds a {type(value).__name__}")

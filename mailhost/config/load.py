@@ -1,6 +1,7 @@
 """A file and overrides become a `Config`, or one line says what is wrong."""
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mailhost.config.problem import ConfigProblem
+from mailhost.config.routes import RouteProblem, read_route
 from mailhost.config.settings import Config, Section
 from mailhost.config.units import Bound, Duration, Octets
 
@@ -22,6 +24,7 @@ CURES: Mapping[Any, str] = {
     int: "write a whole number",
     str: 'write a text in quotes: "..."',
     tuple: 'write a list of texts in quotes: ["...", "..."]',
+    dict: 'write a table of texts: {"..." = "..."}',
 }
 _PLACE = re.compile(r"(?s)(?P<what>.*) - at `\$\.?(?P<key>.*)`")
 
@@ -66,6 +69,7 @@ def parse(text: str, source: str, folder: Path, overrides: Iterable[str] = ()) -
         data.setdefault(section, {})[key] = value
         config = convert(data, OVERRIDE)
     _check_ports(config, source)
+    _check_smarthost(config, source)
     return _with_absolute_paths(config, folder)
 
 
@@ -94,6 +98,8 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
     _check_url(config, source)
     if config.login.argon2_memory < 8 * 1024 * config.login.argon2_lanes:  # RFC 9106 section 3.1
         raise ConfigProblem(source, "login.argon2_memory", "set at least 8KiB for each of login.argon2_lanes")
+    _check_routes(config, source)
+    _check_connect_map(config, source)
     return config
 
 
@@ -209,6 +215,37 @@ def _is_postgresql(url: str) -> bool:
         return parts.scheme == "postgresql+asyncpg" and bool(parts.hostname) and parts.port != 0 and len(parts.path) > 1
     except ValueError:  # the port is not a number, or the address has half a bracket
         return False
+
+
+def _check_routes(config: Config, source: str) -> None:
+    for domain, written in config.relay.routes.items():
+        try:
+            read_route(domain, written)
+        except RouteProblem as problem:
+            raise ConfigProblem(source, "relay.routes", str(problem)) from None
+
+
+def _check_connect_map(config: Config, source: str) -> None:
+    for name, where in config.relay.connect_map.items():
+        address, _, port = where.rpartition(":")
+        try:
+            ipaddress.ip_address(address.strip("[]"))
+        except ValueError:
+            raise ConfigProblem(source, "relay.connect_map", f'{name} = {where!r}: write "ADDRESS:PORT"') from None
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ConfigProblem(source, "relay.connect_map", f'{name} = {where!r}: write "ADDRESS:PORT"')
+
+
+def _check_smarthost(config: Config, source: str) -> None:
+    """Only the whole is looked at, as with ports."""
+    if config.relay.user and not config.relay.routes.get("*", "mx").startswith("smtp"):
+        raise ConfigProblem(
+            source, "relay.user", 'is for the smarthost; name it: relay.routes = {"*" = "smtp:HOST:465"}'
+        )
+    if config.relay.user and not config.relay.password_file:
+        raise ConfigProblem(
+            source, "relay.user", "needs its password; name the file that holds it as relay.password_file"
+        )
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:

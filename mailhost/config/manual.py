@@ -58,6 +58,8 @@ def to_toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int) and not isinstance(value, Octets):
         return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{to_toml(name)} = {to_toml(each)}" for name, each in value.items()) + "}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(to_toml, value))}]"
     return '"' + "".join(_escaped(character) for character in str(value)) + '"'
@@ -117,6 +119,7 @@ UNITS: Mapping[Any, str] = {
     int: "number",
     str: "text",
     tuple: "list of texts",
+    dict: "table of texts",
 }
 
 

@@ -145,6 +145,8 @@ class Submission(SMTP, frozen=True):
 
     port: Port = 587
     """The TCP port (RFC 6409 section 3.1)."""
+    longest_hold: Annotated[Duration, Least(seconds(0)), Most(days(1_000))] = days(30)
+    """For how long a client may have a message held back (FUTURERELEASE, RFC 4865). "0s" does not offer it."""
 
 
 class Submissions(Submission, frozen=True):
@@ -246,6 +248,70 @@ class Limits(Section, frozen=True):
     """Mailboxes of one account, by CREATE and RENAME. Names that it is subscribed to may be twice as many: they stay when a mailbox is gone."""
 
 
+class DNS(Section, frozen=True):
+    """Where names are looked up."""
+
+    servers: tuple[str, ...] = ()
+    """Name servers, each "ADDRESS" or "ADDRESS:PORT" ("[ADDRESS]:PORT" for IPv6). None: those of the system (/etc/resolv.conf)."""
+    timeout: Wait = seconds(15)
+    """How long one question may take with all its tries; then the mail waits and is tried again."""
+
+
+class Relay(Section, frozen=True):
+    """Mail for other hosts."""
+
+    enabled: bool = False
+    """Whether to send it. Switched off, it is accepted from users and waits. Off by default until all of its parts are proven."""
+    port: Port = 25
+    """The TCP port of other hosts. They know no other than 25; labs do."""
+    connect_map: dict[str, str] = {}
+    """For labs and split networks: "HOST:PORT" as found by DNS, and "ADDRESS:PORT" to connect to in its place."""
+    allow_private_targets: bool = False
+    """Whether to connect to addresses that are not on the Internet. Whoever has a domain could else lead our mail into our own network."""
+    source_address: Annotated[
+        str, Form(r"([0-9]+(\.[0-9]+){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)?", "192.0.2.1", "an IP address")
+    ] = ""
+    """The address that connections come from, the one that has the reverse DNS name. Empty: the system chooses."""
+    connect_timeout: Wait = seconds(30)
+    """How long a host may take to answer a connection; then the next one is tried."""
+    routes: dict[str, str] = {}
+    """Where mail for a domain goes, if not to its MX hosts: "DOMAIN" (or "*.DOMAIN", or "*" for all others) and "smtp:HOST:PORT", "smtps:HOST:PORT"
+    for TLS from the first octet, as port 465 means too, "lmtp:HOST:PORT", "lmtp:/PATH" of a socket, or "mx". An address stands in brackets."""
+    user: str = ""
+    """The user to log in as at the smarthost, the host of "*" in relay.routes. TLS and a certificate that proves its name are then required."""
+    password_file: str = ""
+    """The file that holds this user's password, readable by the server alone (mode 0600). A relative path counts from server.data."""
+    ca: str = ""
+    """A file of certificates (PEM) that a smarthost's own is proven by. Empty: the system's authorities. A relative path counts from server.data."""
+    clear_after_failed_tls: bool = True
+    """Whether mail goes in clear to an MX host that offers TLS and then fails at it. Against those who only listen some TLS is better than
+    none, and none better than no mail (RFC 7435); never at the smarthost."""
+    most_addresses: Annotated[int, Least(1), Most(100)] = 10
+    """Addresses that one try goes through before the destination is left for later."""
+    open_timeout: Wait = minutes(15)
+    """How long one try may take until a host is ready to take mail, with all its addresses."""
+    greeting_timeout: Wait = minutes(5)
+    """How long a host may take to greet (RFC 5321 section 4.5.3.2.1)."""
+    command_timeout: Wait = minutes(5)
+    """How long it may take to answer a command (RFC 5321 sections 4.5.3.2.2 and 4.5.3.2.3)."""
+    data_timeout: Wait = minutes(2)
+    """How long it may take to answer DATA (RFC 5321 section 4.5.3.2.4)."""
+    block_timeout: Wait = minutes(3)
+    """How long it may take to read a piece of a message (RFC 5321 section 4.5.3.2.5)."""
+    end_timeout: Wait = minutes(10)
+    """How long it may take to answer the end of a message (RFC 5321 section 4.5.3.2.6); to give up sooner makes duplicates."""
+    message_timeout: Annotated[Duration, Least(seconds(1))] = hours(2)
+    """How long one message may take, however busily the host reads."""
+    warn_after: Wait = hours(4)
+    """When a sender hears that a message of his is on its way still; once for each message."""
+    most_notices: Count = 100
+    """Notices to one sender within an hour: of mail to a list of dead addresses, say. Further ones are in the log alone; what became of each
+    message can be asked for in any case."""
+    return_octets: Annotated[Octets, Least(Octets(0)), Most(mib(10))] = kib(256)
+    """The largest message that comes back whole with a notice, where its sender asked for that (RET=FULL, RFC 3461 section 4.3); else its
+    header does."""
+
+
 class Trace(Section, frozen=True):
     """What `mailhost trace` can tell beside the ledger: who fetched, flagged, moved or deleted a message, and what was refused."""
 
@@ -282,6 +348,8 @@ class Config(Section, frozen=True):
     login: Login = Login()
     store: Store = Store()
     limits: Limits = Limits()
+    dns: DNS = DNS()
+    relay: Relay = Relay()
     trace: Trace = Trace()
     log: Log = Log()
 

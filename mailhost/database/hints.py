@@ -19,8 +19,14 @@ class Kind(enum.StrEnum):
     ACCOUNT = "account"
     """Disabled, or its password changed: its sessions end."""
     SETTINGS = "settings"
+    QUEUE = "queue"
+    """Deliveries wait that may be carried on now."""
     ANYTHING = "anything"
     """Hints were missed: look at everything."""
+
+
+FOLLOWED = frozenset({Kind.MAILBOX, Kind.QUEUE})
+"""Of these this process has followed the change itself: indexes, and whoever carries what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Hints:
                 hint: Hint = make()
                 newest[hint.kind, hint.id] = hint
         for hint in newest.values():
-            if hint.kind is not Kind.MAILBOX:  # indexes have followed the change itself
+            if hint.kind not in FOLLOWED:
                 self.heard(hint)
         if newest:
             self.send([str(hint) for hint in newest.values()])

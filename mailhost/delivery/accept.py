@@ -14,7 +14,8 @@ from mailhost.message.downgrade import downgraded
 from mailhost.message.form import Form
 from mailhost.message.received import delivered_to_field, return_path_field
 from mailhost.queue import entries
-from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.queue.changes import DoneHere, Queued
+from mailhost.queue.values import HELD, Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.mailboxes import Locked
 from mailhost.store.values import Content, Flags, MailboxKey, NewMessage, NewSurrogate, Placed
@@ -46,17 +47,13 @@ class Accepted:
     deliveries: tuple[Delivery, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """Deliveries wait: announced to those who carry them on."""
-
-
 @for_many
 def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted | Refused]:
     """Store and queue (design: invariant 4, accepted recipients are the sum of the states). Nothing is looked up or refused here."""
     keys = [
         route.mailbox
         for each in requests
+        if each.acceptance.release_at is None
         for recipient in each.recipients
         for route in recipient.routes
         if route.mailbox
@@ -72,9 +69,18 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     entries.insert_many(
         tx, [each.acceptance for each in requests], [row for each in accepted for row in each.deliveries]
     )
-    if any(row.state is State.WAITING for each in accepted for row in each.deliveries):
-        tx.announce(Queued())
+    waiting = frozenset(row.destination for each in accepted for row in each.deliveries if row.state is State.WAITING)
+    if waiting:
+        tx.announce(Queued(waiting))
+    asked = frozenset(row.journey for each in accepted for row in each.deliveries if row.notify and is_to_tell(row))
+    if asked:
+        tx.announce(DoneHere(asked))
     return list(accepted)
+
+
+def is_to_tell(row: Delivery) -> bool:
+    """Whether the sender asked to hear that it ended well here (RFC 3461 section 4.1)."""
+    return "SUCCESS" in (row.notify or "") and row.state is not State.WAITING
 
 
 def prefix_for(acceptance: Acceptance, address: str, begins_with_field: bool) -> bytes:
@@ -94,7 +100,9 @@ def address_of(kept: str) -> Address:
 
 
 def _messages(request: AcceptRequest, locked: dict[MailboxId, Locked]) -> list[NewMessage]:
-    """One copy a mailbox, however many recipients lead to it."""
+    """One copy a mailbox, however many recipients lead to it; none before its time."""
+    if request.acceptance.release_at is not None:
+        return []
     copies: dict[MailboxId, NewMessage] = {}
     for recipient in request.recipients:
         for route in recipient.routes:
@@ -169,8 +177,16 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Place
                 )
             )
         parent = recipient.delivery if recipient.expanded else None
-        rows += [_row(request, recipient, route, parent, placed) for route in recipient.routes]
+        notify = _of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
+        rows += [_row(request, recipient, route, parent, placed, notify) for route in recipient.routes]
     return rows
+
+
+def _of_members(notify: str | None) -> str | None:
+    """An alias of many is told of as expanded, and no more of its members' success (RFC 3461 section 5.2.7)."""
+    if notify is None:
+        return None
+    return ",".join(word for word in notify.split(",") if word != "SUCCESS") or "NEVER"
 
 
 def _row(
@@ -179,6 +195,7 @@ def _row(
     route: Route,
     parent: DeliveryId | None,
     placed: dict[tuple[BlobId, MailboxId], Placed],
+    notify: str | None,
 ) -> Delivery:
     acceptance = request.acceptance
     place = placed.get((acceptance.blob, route.mailbox.id)) if route.mailbox else None
@@ -197,9 +214,11 @@ def _row(
             mailbox=mailbox,
             uid=place.uid,
             finished_at=acceptance.at,
-            notify=recipient.notify,
+            notify=notify,
         )
     reason = "relay to other hosts" if route.domain else "its mailbox was not there"
+    if acceptance.release_at is not None:
+        reason = HELD
     return Delivery(
         route.delivery,
         acceptance.journey,
@@ -209,6 +228,6 @@ def _row(
         route.domain,
         State.WAITING,
         reason=reason,
-        next_try=acceptance.at,
-        notify=recipient.notify,
+        next_try=acceptance.release_at or acceptance.at,
+        notify=notify,
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
 from mailhost.database.transaction import Transaction
-from mailhost.delivery.accept import Queued, message_for
+from mailhost.delivery.accept import is_to_tell, message_for
 from mailhost.delivery.arrival import structure_of
 from mailhost.delivery.route import Place, resolve
 from mailhost.delivery.surrogate import Made, forms_in, surrogate_of
@@ -16,6 +16,7 @@ from mailhost.events.event import FAULT, STORE_ADD, Events
 from mailhost.ids import DeliveryId, MessageId, Millis, fresh, now
 from mailhost.message.budget import Limits
 from mailhost.queue import entries
+from mailhost.queue.changes import DoneHere, Queued
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.octets import BlobStore
@@ -47,6 +48,10 @@ class WaitingDeliveries:
         self._wake = asyncio.Event()
         database.subscribe(self._published)
 
+    def look(self) -> None:
+        """Another process has changed what waits."""
+        self._wake.set()
+
     async def run(self) -> None:
         """Again and again. The task is the caller's to watch and to cancel."""
         while True:
@@ -55,10 +60,17 @@ class WaitingDeliveries:
                 await self.deliver_due()
             except CommitFailed as failure:
                 self._events.publish(FAULT, cause=f"waiting deliveries: {failure}")
+            pause = await self._pause()
             try:
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY.total_seconds())
+                await asyncio.wait_for(self._wake.wait(), pause)
             except TimeoutError:
                 continue
+
+    async def _pause(self) -> float:
+        """Seconds until the next one is due; a row that somebody else has put in wakes us, or is found in a minute."""
+        due = await self._database.read(entries.next_due_here)
+        longest = LOOK_EVERY.total_seconds()
+        return longest if due is None else min(max(due - self._clock(), 0) / 1000, longest)
 
     async def deliver_due(self) -> int:
         """Try each row that is due, once; answers with how many were stored."""
@@ -165,4 +177,6 @@ def store(
         finished_at=at,
     )
     entries.finish(tx, done)
+    if is_to_tell(done):
+        tx.announce(DoneHere(frozenset({done.journey})))
     return done

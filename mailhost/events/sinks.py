@@ -14,6 +14,7 @@ from mailhost.events.event import (
     CERTIFICATE_ENDS,
     FAULT,
     NEEDS_RESTART,
+    PORT_BLOCKED,
     RELOAD_REFUSED,
     SETTING_DOUBTFUL,
     STORE_FETCH,
@@ -59,6 +60,7 @@ LEVEL_OF: Mapping[str, str] = {
     NEEDS_RESTART: "warning",
     SETTING_DOUBTFUL: "warning",
     TRACE_FULL: "warning",
+    PORT_BLOCKED: "warning",
     STORE_FETCH: "debug",
     STORE_FLAG: "debug",
 }

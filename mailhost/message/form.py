@@ -14,3 +14,5 @@ class Form(enum.IntFlag):
     """Header fields in UTF-8 (RFC 6532)."""
     BINARY = 2
     """NUL, and CR and LF that are no line ends (RFC 3030 section 3)."""
+    EIGHTBIT = 4
+    """Octets beyond ASCII, wherever they are (RFC 6152). Every client of ours takes them; other hosts say so with 8BITMIME."""

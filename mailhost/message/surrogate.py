@@ -1,4 +1,4 @@
-"""A message's other form, for clients that cannot take it as it came: headers in ASCII, binary parts in base64.
+"""A message's other form, for whoever cannot take it as it came: headers in ASCII, binary parts in base64, 8-bit text quoted.
 
 `surrogate` walks through the parts that the scanner found, and gives the octets piece by piece. The whole work is linear.
 """
@@ -16,6 +16,10 @@ from mailhost.message.parts import Kind, Row, rows
 from mailhost.message.structure import Content
 from mailhost.message.unbinary import How
 
+_TO_ASCII = (How.BASE64, How.ASCII, How.TO_QUOTED)
+_GUESSED = 64 << 10
+"""Octets of a text by which its charset is guessed."""
+
 
 @dataclass(slots=True)
 class _Segment:
@@ -29,6 +33,8 @@ class _Segment:
     """Once it is written."""
     encoding: bytes | None = None
     is_opaque: bool = False
+    charset: bytes = b""
+    """Of text that has no type."""
     is_message: bool = False
 
 
@@ -63,13 +69,16 @@ def _header(block: bytes, segment: _Segment, requires: Form) -> bytes:
         block = downgraded(block)
     if segment.encoding is None:
         return block
+    if segment.charset:
+        block = unbinary.with_charset(block, segment.charset)
     return unbinary.relabelled(block, segment.encoding, is_opaque=segment.is_opaque, is_message=segment.is_message)
 
 
 class _Planner:
     def __init__(self, content: Content, look_for: Form, limits: Limits) -> None:
         self._content = content
-        self._utf8, self._binary = bool(look_for & Form.UTF8), bool(look_for & Form.BINARY)
+        self._binary, self._eight = bool(look_for & Form.BINARY), bool(look_for & Form.EIGHTBIT)
+        self._utf8 = bool(look_for & (Form.UTF8 | Form.EIGHTBIT))
         self._most, self._left = limits.header_octets, limits.all_header_octets
         self.segments: list[_Segment] = []
         self.requires = Form.PLAIN
@@ -86,7 +95,7 @@ class _Planner:
                 self._leaf(row, self.segments[heads[-1]], block)
                 at = row.end
         self._around(at, len(self._content))
-        if self._binary:
+        if self._binary or self._eight:
             self._label_containers(table, heads)
 
     def _around(self, start: int, end: int) -> None:
@@ -96,7 +105,11 @@ class _Planner:
             if not found.is_clean:
                 self.requires |= Form.BINARY
             how = How.AS_IT_IS if found.is_clean else How.TEXT
-            self.segments.append(_Segment(start, end, how, is_header=False, is_ascii=found.is_ascii))
+            if self._eight and not found.is_ascii:
+                self.requires |= Form.EIGHTBIT
+                how = How.ASCII
+            is_ascii = found.is_ascii or how is How.ASCII
+            self.segments.append(_Segment(start, end, how, is_header=False, is_ascii=is_ascii))
 
     def _head(self, row: Row, is_message: bool) -> bytes:
         """A header, also where it is empty; answers with as much of it as we look at."""
@@ -131,25 +144,36 @@ class _Planner:
         found = self._look(row.body_start, row.end)
         body = _Segment(row.body_start, row.end, How.AS_IT_IS, is_header=False, is_ascii=found.is_ascii)
         self.segments.append(body)
-        if not self._binary:
-            return
-        done = unbinary.treatment(block, found)
-        if done.encoding is not None or done.how is not How.AS_IT_IS:
-            self.requires |= Form.BINARY
-        body.how, body.is_ascii = done.how, found.is_ascii or done.how is How.BASE64
+        if self._binary:
+            done = unbinary.treatment(block, found)
+            if done.encoding is not None or done.how is not How.AS_IT_IS:
+                self.requires |= Form.BINARY
+            self._treat(head, body, done, found)
+        if self._eight and not body.is_ascii and (done_too := unbinary.in_seven_bits(block, found)) is not None:
+            self.requires |= Form.EIGHTBIT
+            self._treat(head, body, done_too, found)
+
+    def _treat(self, head: _Segment, body: _Segment, done: unbinary.Treatment, found: unbinary.Look) -> None:
+        body.how, body.is_ascii = done.how, found.is_ascii or done.how in _TO_ASCII
         head.encoding, head.is_opaque = done.encoding, done.is_opaque
+        if done.is_unnamed:
+            head.charset = unbinary.charset_of(self._content[body.start : min(body.start + _GUESSED, body.end)])
 
     def _look(self, start: int, end: int) -> unbinary.Look:
         """Bodies are looked at only where it matters."""
-        return unbinary.look(self._content, start, end) if self._binary else unbinary.Look(True, True, False)
+        if self._binary or self._eight:
+            return unbinary.look(self._content, start, end)
+        return unbinary.Look(True, True, False)
 
     def _label_containers(self, table: list[Row], heads: list[int]) -> None:
-        """A multipart or message that calls itself binary holds nothing binary any more."""
+        """A multipart or message that calls itself binary, or 8bit, holds nothing of it any more."""
+        wrong = ([b"BINARY"] if self._binary else []) + ([b"8BIT", b"BINARY"] if self._eight else [])
         eight = [0, *accumulate(not each.is_ascii for each in self.segments)]
         heads = [*heads, len(self.segments)]
         for place, row in enumerate(table):
             head = self.segments[heads[place]]
-            if row.kind is not Kind.LEAF and unbinary.is_binary(self._content[head.start : head.end]):
-                inside = eight[heads[place + row.subtree]] - eight[heads[place] + 1]
-                head.encoding = unbinary.label(not inside)
-                self.requires |= Form.BINARY
+            if row.kind is Kind.LEAF or not unbinary.is_labelled(self._content[head.start : head.end], *wrong):
+                continue
+            inside = eight[heads[place + row.subtree]] - eight[heads[place] + 1]
+            head.encoding = unbinary.label(not inside)
+            self.requires |= Form.BINARY if self._binary else Form.EIGHTBIT

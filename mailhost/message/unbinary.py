@@ -1,7 +1,11 @@
-"""Binary content in forms that every client takes: base64, and lines that end with CRLF (RFC 3030 section 3, RFC 2045 section 6)."""
+"""Binary and 8-bit content in forms that everybody takes: base64, quoted-printable, and lines that end with CRLF.
+
+RFC 3030 section 3, RFC 2045 section 6, RFC 6152 section 3.
+"""
 
 import re
-from binascii import b2a_base64
+from binascii import b2a_base64, b2a_qp
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +25,7 @@ BASE64_LINE = 57
 BASE64_PIECE = BASE64_LINE * 1_024
 
 BASE64 = b"base64"
+QUOTED_PRINTABLE = b"quoted-printable"
 
 _LONG_LINE = re.compile(rb"^[^\n]{%d}" % (LONGEST_LINE + 2), re.MULTILINE)
 _COMPOSITE = frozenset({b"RFC822", b"PARTIAL", b"EXTERNAL-BODY"})
@@ -38,6 +43,8 @@ class How(Enum):
     BASE64 = 3
     ASCII = 4
     """As TEXT, and a question mark for each octet that is not ASCII: of a header that is too large to be looked at."""
+    TO_QUOTED = 5
+    """Text that is encoded in quoted-printable (RFC 2045 section 6.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class Treatment:
     encoding: bytes | None
     is_opaque: bool = False
     """Its type is one that must not be base64: it is called application/octet-stream."""
+    is_unnamed: bool = False
+    """It has no type, though it is not the ASCII that this means: whoever labels it names a charset."""
 
 
 def look(content: Content, start: int, end: int) -> Look:
@@ -102,9 +111,26 @@ def treatment(block: bytes, found: Look) -> Treatment:
     return Treatment(How.BASE64, BASE64, is_composite)
 
 
-def is_binary(block: bytes) -> bool:
+def in_seven_bits(block: bytes, found: Look) -> Treatment | None:
+    """What a leaf with octets beyond ASCII needs where they cannot pass: text quoted-printable, all else base64 (RFC 6152 section 3).
+
+    A leaf that calls itself encoded already has them in breach of RFC 2045 section 6.7 and 6.8: they are replaced.
+    """
+    if found.is_ascii:
+        return None
+    described = _described(block)
+    if encoding_of(described) not in (b"7BIT", b"8BIT", b"BINARY"):
+        return Treatment(How.ASCII, None)
+    media = media_of(described, PLAIN_TEXT, budget(Limits()))
+    if media.main == b"TEXT" and found.is_clean:
+        return Treatment(How.TO_QUOTED, QUOTED_PRINTABLE, is_unnamed=b"content-type" not in described)
+    is_composite = media.main == b"MULTIPART" or (media.main == b"MESSAGE" and media.sub in _COMPOSITE)
+    return Treatment(How.BASE64, BASE64, is_composite)
+
+
+def is_labelled(block: bytes, *encodings: bytes) -> bool:
     """Whether a header says so."""
-    return encoding_of(_described(block)) == b"BINARY"
+    return encoding_of(_described(block)) in encodings
 
 
 def label(is_ascii: bool) -> bytes:
@@ -117,9 +143,27 @@ def relabelled(block: bytes, encoding: bytes, *, is_opaque: bool, is_message: bo
     block = replace_field(block, b"content-transfer-encoding", b"Content-Transfer-Encoding: " + encoding + b"\r\n")
     if is_opaque:
         block = replace_field(block, b"content-type", b"Content-Type: application/octet-stream\r\n")
-    if encoding == BASE64 and is_message and not any(name.lower() == b"mime-version" for name, _ in fields(block)):
+    if (
+        encoding in (BASE64, QUOTED_PRINTABLE)
+        and is_message
+        and not any(name.lower() == b"mime-version" for name, _ in fields(block))
+    ):
         block = b"MIME-Version: 1.0\r\n" + block
     return block
+
+
+def with_charset(block: bytes, charset: bytes) -> bytes:
+    """A type for text that has none."""
+    return replace_field(block, b"content-type", b"Content-Type: text/plain; charset=" + charset + b"\r\n")
+
+
+def charset_of(octets: bytes) -> bytes:
+    """What 8-bit text that says nothing of itself is called (RFC 1428 section 3); a character may be cut off at the end."""
+    try:
+        getincrementaldecoder("utf-8")().decode(octets)
+    except UnicodeDecodeError:
+        return b"unknown-8bit"
+    return b"utf-8"
 
 
 def _described(block: bytes) -> Fields:
@@ -130,6 +174,9 @@ def written(content: Content, start: int, end: int, how: How) -> Iterator[bytes]
     """The octets as they are served, in pieces."""
     if how is How.BASE64:
         yield from _base64(content, start, end)
+        return
+    if how is How.TO_QUOTED:
+        yield from _to_quoted(content, start, end)
         return
     change = CHANGES[how]
     at = start
@@ -148,6 +195,18 @@ def _base64(content: Content, start: int, end: int) -> Iterator[bytes]:
         ]
         is_last = at + BASE64_PIECE >= end
         yield b"\r\n".join(lines) + (b"" if is_last and end < len(content) else b"\r\n")
+
+
+def _to_quoted(content: Content, start: int, end: int) -> Iterator[bytes]:
+    """Pieces of whole lines; a line that is longer than a piece is broken softly."""
+    at = start
+    while at < end:
+        piece = piece_of(content, at, end, PIECE_OCTETS)
+        if at + len(piece) < end and b"\n" in piece:
+            piece = piece[: piece.rfind(b"\n") + 1]
+        at += len(piece)
+        quoted = b2a_qp(piece, istext=True).replace(b"\r\n", b"\n").replace(b"\r", b"=0D").replace(b"\n", b"\r\n")
+        yield quoted if at == end or quoted.endswith(b"\n") else quoted + b"=\r\n"
 
 
 def as_text(octets: bytes) -> bytes:

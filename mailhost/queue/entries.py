@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, or_, select, update
 
 from mailhost.database.hot import Hot
+from mailhost.database.marks import one_statement
 from mailhost.database.transaction import Transaction
 from mailhost.ids import DeliveryId, Millis
 from mailhost.queue.tables import acceptance, delivery
@@ -61,11 +62,24 @@ def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Ac
     rows = tx.execute(
         select(delivery, acceptance)
         .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
-        .where(delivery.c.destination == "", delivery.c.state == State.WAITING, delivery.c.next_try <= now)
+        .where(
+            delivery.c.destination == "",
+            delivery.c.state == State.WAITING,
+            delivery.c.hold == 0,
+            delivery.c.next_try <= now,
+        )
         .order_by(delivery.c.next_try)
         .limit(most)
     )
-    return [(_delivery(row), acceptance_of(row)) for row in rows]
+    return [(delivery_of(row), acceptance_of(row)) for row in rows]
+
+
+@one_statement
+def next_due_here(tx: Transaction) -> Millis | None:
+    """When the next local delivery that waits is to be tried."""
+    mine = delivery.c.destination == "", delivery.c.state == State.WAITING, delivery.c.hold == 0
+    found: Millis | None = tx.execute(select(func.min(delivery.c.next_try)).where(*mine)).scalar_one()
+    return found
 
 
 def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
@@ -73,7 +87,7 @@ def lock_waiting(tx: Transaction, id_: DeliveryId) -> Delivery | None:
     row = tx.execute(
         select(delivery).where(delivery.c.id == id_, delivery.c.state == State.WAITING).with_for_update()
     ).one_or_none()
-    return None if row is None else _delivery(row)
+    return None if row is None else delivery_of(row)
 
 
 def finish(tx: Transaction, done: Delivery) -> None:
@@ -122,7 +136,7 @@ def _cancel(tx: Transaction, which: ColumnElement[bool], reason: str, now: Milli
 
 def of_journey(tx: Transaction, journey: int) -> list[Delivery]:
     rows = tx.execute(select(delivery).where(delivery.c.acceptance_id == journey).order_by(delivery.c.id))
-    return [_delivery(row) for row in rows]
+    return [delivery_of(row) for row in rows]
 
 
 def states(tx: Transaction) -> dict[State, int]:
@@ -163,7 +177,7 @@ def _acceptance_row(a: Acceptance) -> tuple[Any, ...]:
         int(a.smtputf8),
         a.envid,
         a.ret,
-        None,
+        a.release_at,
         a.subject,
         a.message_id,
     )
@@ -190,7 +204,7 @@ def _delivery_row(d: Delivery) -> tuple[Any, ...]:
     )
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery_of(row: Row[Any]) -> Delivery:
     c = delivery.c
     m = row._mapping  # noqa: SLF001 - the public way to a column that two tables have
     return Delivery(
@@ -209,6 +223,10 @@ def _delivery(row: Row[Any]) -> Delivery:
         finished_at=m[c.finished_at],
         notify=m[c.notify],
         tries=m[c.tries],
+        status=m[c.status],
+        reply=m[c.last_reply],
+        host=m[c.host],
+        told_at=m[c.told_at],
     )
 
 
@@ -229,6 +247,7 @@ def acceptance_of(row: Row[Any]) -> Acceptance:
         bool(m[c.smtputf8]),
         m[c.envid],
         m[c.ret],
+        m[c.release_at],
         m[c.subject],
         m[c.message_id],
     )

@@ -47,6 +47,9 @@ delivery = Table(
     Column("leased_by", String),
     Column("leased_until", Moment),
     Column("last_reply", String),
+    Column("status", String),  # RFC 3463
+    Column("host", String),  # the one that was tried last
+    Column("told_at", Moment),  # when the sender heard of the delay
     Column("finished_at", Moment),
     Index(None, "state", "next_try"),
     Index(None, "destination", "next_try"),

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from mailhost.ids import AccountId, BlobId, DeliveryId, JourneyId, MailboxId, Millis, Uid
 
+HELD = "its sender asked for a later time"
+"""Why a delivery waits that has a time of its own (RFC 4865)."""
+
 
 class State(enum.IntEnum):
     """Where a recipient's delivery is; all but WAITING are final."""
@@ -36,6 +39,8 @@ class Acceptance:
     smtputf8: bool = False
     envid: str | None = None
     ret: str | None = None
+    release_at: Millis | None = None
+    """When it may go on, as its sender asked (RFC 4865)."""
     subject: str = ""
     """Decoded and cut to a line: what people ask by."""
     message_id: str = ""
@@ -61,3 +66,11 @@ class Delivery:
     finished_at: Millis | None = None
     notify: str | None = None
     tries: int = 0
+    status: str | None = None
+    """Of the last try (RFC 3463)."""
+    reply: str | None = None
+    """What the other host said last."""
+    host: str | None = None
+    """The other host that was tried last."""
+    told_at: Millis | None = None
+    """When the sender heard of it, by a notice."""

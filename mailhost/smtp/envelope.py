@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from mailhost.delivery.route import Recipient
+from mailhost.ids import Millis
 from mailhost.message.address import Address
 
 BINARY = "BINARYMIME"
@@ -19,6 +20,8 @@ class Envelope:
     """The sender's own name for this message, to find in a DSN (RFC 3461 section 4.4)."""
     ret: str | None = None
     """How much of the message a DSN is to bring back: FULL or HDRS (RFC 3461 section 4.3)."""
+    release_at: Millis | None = None
+    """When the message is to go on (RFC 4865); None is at once."""
     recipients: list[Recipient] = field(default_factory=list)
 
     @property

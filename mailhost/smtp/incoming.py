@@ -175,6 +175,7 @@ class Incoming:
             smtputf8=envelope.smtputf8,
             envid=envelope.envid,
             ret=envelope.ret,
+            release_at=envelope.release_at,
             subject=subject_of(content.structure.header_cache),
             message_id=message_id_of(content.structure.message_id),
         )

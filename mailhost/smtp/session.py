@@ -73,6 +73,8 @@ class SMTPSettings:
     most_commands: int = 1_000
     """Commands in a row that bring no message and no recipient."""
     most_hops: int = 100
+    longest_hold: int = 0
+    """Seconds for which a client may have a message held (RFC 4865); 0 does not offer it."""
     """Received fields (RFC 5321 section 6.3)."""
     line_octets: int = 2048
     """RFC 5321 section 4.5.3.1.4 asks for 512, extensions for more."""

@@ -11,7 +11,7 @@ from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.events.event import STORE_EXPUNGE
-from mailhost.ids import EventId, MailboxId, Millis, Uid, first_of
+from mailhost.ids import EventId, JourneyId, MailboxId, Millis, Uid, first_of
 from mailhost.trace.tables import event
 from mailhost.trace.values import Entry
 
@@ -20,6 +20,7 @@ INSERT = Hot(
     "id",
     "at",
     "kind",
+    "journey",
     "account_id",
     "mailbox_id",
     "first_uid",
@@ -54,6 +55,12 @@ def of_message(tx: Transaction, mailbox: MailboxId, uid: Uid, since: Millis) -> 
     return [each for each in found if each.place_of(uid) is not None]
 
 
+def of_journey(tx: Transaction, journey: JourneyId) -> list[Entry]:
+    """What was tried and done for a message as a whole, the oldest first."""
+    rows = tx.execute(select(event).where(event.c.journey == journey).order_by(event.c.id).limit(MOST_OF_MESSAGE))
+    return [_entry(row) for row in rows]
+
+
 @long
 def about(tx: Transaction, words: Sequence[str], most: int) -> list[Entry]:
     """The newest that name addresses which every word is a part of; the oldest first."""
@@ -77,7 +84,7 @@ def _row(e: Entry) -> tuple[Any, ...]:
     ends = list(e.runs())
     first, last = (ends[0][0], ends[-1][1]) if ends else (None, None)
     data = msgspec.json.encode(e.data).decode()
-    return e.id, e.at, e.kind, e.account, e.mailbox, first, last, e.uids or None, e.about, data
+    return e.id, e.at, e.kind, e.journey, e.account, e.mailbox, first, last, e.uids or None, e.about, data
 
 
 def _entry(row: Row[Any]) -> Entry:
@@ -90,4 +97,5 @@ def _entry(row: Row[Any]) -> Entry:
         row.mailbox_id,
         row.uids or "",
         row.about,
+        row.journey,
     )

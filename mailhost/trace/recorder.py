@@ -17,6 +17,8 @@ from mailhost.events.event import (
     CONNECTION_CLOSE,
     CONNECTION_OPEN,
     FAULT,
+    QUEUE_DEFER,
+    QUEUE_DONE,
     REFUSED,
     STORE_ADD,
     STORE_EXPUNGE,
@@ -28,7 +30,7 @@ from mailhost.events.event import (
 )
 from mailhost.events.messages import Messages, ranges
 from mailhost.events.wire_text import printable
-from mailhost.ids import ConnectionId, EventId, MailboxId, Millis, Uid, fresh
+from mailhost.ids import ConnectionId, EventId, JourneyId, MailboxId, Millis, Uid, fresh
 from mailhost.trace import entries
 from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
@@ -63,11 +65,12 @@ class _Pending:
     of: Messages | None = None
     uids: Sequence[Uid] = ()
     about: str | None = None
+    journey: JourneyId | None = None
 
     def entry(self) -> Entry:
         uids = ranges(sorted(set(self.uids)), most=len(self.uids))
         account, mailbox = (self.of.account, self.of.mailbox) if self.of else (None, None)
-        return Entry(self.id, self.at, self.kind, self.data, account, mailbox, uids, self.about)
+        return Entry(self.id, self.at, self.kind, self.data, account, mailbox, uids, self.about, self.journey)
 
 
 @dataclass(slots=True)
@@ -181,6 +184,11 @@ class Recorder:
                 data_here["to_uid"] += start
             self._add(event, kind, self._by(event) | data_here, of, of.uids[start : start + MOST_UIDS])
 
+    def _tried(self, event: Event) -> None:
+        """A try to relay, and what it came to."""
+        data = {"reason": event.cause} | {name: value for name, value in event.data.items() if value is not None}
+        self._add(event, event.kind, data)
+
     def _refused(self, event: Event) -> None:
         sender, recipients = event.data.get("sender", ""), event.data.get("recipients", [])
         if sender or recipients:
@@ -229,7 +237,9 @@ class Recorder:
     ) -> None:
         """Nothing when too many wait."""
         if len(self._gathered.entries) < self._settings.most_waiting:
-            self._gathered.entries.append(_Pending(EventId(fresh()), event.at, kind, data, of, uids, about))
+            self._gathered.entries.append(
+                _Pending(EventId(fresh()), event.at, kind, data, of, uids, about, event.journey)
+            )
             self._some.set()
 
 
@@ -251,6 +261,8 @@ TAKE: Mapping[str, Callable[[Recorder, Event], None]] = {
     STORE_FLAG: Recorder._flagged,  # noqa: SLF001
     STORE_ADD: Recorder._copied,  # noqa: SLF001
     STORE_EXPUNGE: Recorder._expunged,  # noqa: SLF001
+    QUEUE_DEFER: Recorder._tried,  # noqa: SLF001
+    QUEUE_DONE: Recorder._tried,  # noqa: SLF001
     REFUSED: Recorder._refused,  # noqa: SLF001
     AUTH_FAIL: Recorder._failed,  # noqa: SLF001
     CLIENT_MISTAKE: Recorder._failed,  # noqa: SLF001

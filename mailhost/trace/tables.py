@@ -10,6 +10,7 @@ event = Table(
     Column("id", Identifier, primary_key=True),
     Column("at", Moment, nullable=False),
     Column("kind", String, nullable=False),
+    Column("journey", Identifier),
     Column("account_id", Identifier),
     Column("mailbox_id", Identifier),
     Column("first_uid", Number),
@@ -18,6 +19,12 @@ event = Table(
     Column("about", String),  # addresses of what was refused, in lower case
     Column("data", String, nullable=False),  # JSON
     Index("ix_event_mailbox_id", "mailbox_id", "id"),
+)
+Index(
+    "ix_event_journey",
+    event.c.journey,
+    sqlite_where=event.c.journey.is_not(None),
+    postgresql_where=event.c.journey.is_not(None),
 )
 Index(
     "ix_event_about",

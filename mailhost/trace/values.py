@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailhost.ids import AccountId, EventId, MailboxId, Millis, Uid
+from mailhost.ids import AccountId, EventId, JourneyId, MailboxId, Millis, Uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Entry:
     uids: str = ""
     """Ascending, as a set: `1:5,7`."""
     about: str | None = None
+    journey: JourneyId | None = None
 
     def runs(self) -> Iterator[tuple[Uid, Uid]]:
         for run in self.uids.split(",") if self.uids else ():

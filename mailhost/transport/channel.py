@@ -135,11 +135,11 @@ class Channel:
 
     # What a session does.
 
-    async def read_line(self, limit: int) -> bytes:
+    async def read_line(self, limit: int, *, skip: bool = True) -> bytes:
         """A line without its end, which is CRLF, or LF alone where a person types.
 
-        Raises `LineTooLong` beyond `limit` octets (the line is skipped), `EndOfInput`, `TimedOut`: the deadline is the whole
-        line's, so that an octet now and then does not hold a connection for ever.
+        Raises `LineTooLong` beyond `limit` octets (the line is skipped, unless the conversation is over then), `EndOfInput`,
+        `TimedOut`: the deadline is the whole line's, so that an octet now and then does not hold a connection for ever.
         """
         until = None
         while (end := self._input.find(b"\n", self._scanned)) < 0:
@@ -147,7 +147,7 @@ class Channel:
             until = until or self._loop.time() + self.timeout
             if self._scanned > limit + 2:
                 head = bytes(self._input[:HEAD_OCTETS])
-                raise LineTooLong(head, await self._skip_line(until))
+                raise LineTooLong(head, await self._skip_line(until) if skip else b"")
             await self._more(until)
         line = bytes(self._input[:end])
         self._take(end + 1)

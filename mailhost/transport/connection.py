@@ -110,7 +110,7 @@ class Connection(Protocol):
 
     def handshakeCompleted(self) -> None:  # noqa: N802
         if self._handshake is not None and not self._handshake.done():
-            self._handshake.set_result(_tls_facts(self.transport))
+            self._handshake.set_result(tls_facts(self.transport))
 
     def _await_hello(self) -> None:
         """TLS begins with the first octet, unless the client believes that this port speaks in clear."""
@@ -278,6 +278,6 @@ def _peer(address: IAddress, factory: ConversationFactory) -> Peer:
     return Peer(str(address), 0, factory.listener, twin=factory.twin)
 
 
-def _tls_facts(transport: object) -> str:
+def tls_facts(transport: object) -> str:
     connection = transport.getHandle()  # type: ignore[attr-defined]  # a TLS transport's handle is pyOpenSSL's connection
     return f"{connection.get_protocol_version_name()} {connection.get_cipher_name()}"

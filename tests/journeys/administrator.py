@@ -10,7 +10,7 @@ from tests.service import END_SECONDS, TOP, Server
 def add(server: Server, *people: Person) -> None:
     """As an administrator does it, beside the running server."""
     lines = "".join(f"{each.address} {each.password}\n" for each in people)
-    mailhost(server, "user", "add", "--lines", given=lines)
+    mailhost(server, "user", "add", "--lines", "--add-domain", given=lines)
 
 
 def mailhost(server: Server, *arguments: str, given: str = "", code: int = 0) -> str:

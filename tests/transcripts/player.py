@@ -20,6 +20,7 @@ Things that can be given (each line one):
     passwords in clear allowed
     messages of at most 1000 octets
     at most 2 recipients                   and the others: SMTP only; hops, transactions and commands likewise
+    messages held for at most 1000 seconds SMTP only: what FUTURERELEASE offers
     submission                             a listener for users, who log in
     office@example.org stands for bob@example.org
     without SIZE                           an extension that the listener does not speak
@@ -271,6 +272,8 @@ class _Given:
         elif found := re.fullmatch(r"at most (\d+) (recipients|hops|transactions|commands)", text):
             bound: dict[str, Any] = {f"most_{found[2]}": int(found[1])}
             self.smtp = replace(self.smtp, **bound)
+        elif found := re.fullmatch(r"messages held for at most (\d+) seconds", text):
+            self.smtp = replace(self.smtp, longest_hold=int(found[1]))
         elif found := re.fullmatch(r"without (\S+)", text):
             self.without.append(found[1])
         elif text == "submission":

@@ -7,6 +7,7 @@ from mailhost.smtp.extensions import (
     dsn,
     eightbitmime,
     enhancedstatuscodes,
+    futurerelease,
     limits,
     pipelining,
     size,
@@ -15,7 +16,7 @@ from mailhost.smtp.extensions import (
 )
 from mailhost.smtp.extensions.extension import Extension
 
-MESSAGE = (size, eightbitmime, smtputf8, chunking, binarymime, dsn, limits)
+MESSAGE = (size, eightbitmime, smtputf8, chunking, binarymime, dsn, limits, futurerelease)
 """What a message may be and bring along."""
 
 EXTENSIONS: tuple[Extension, ...] = tuple(

@@ -55,5 +55,10 @@ def test_what_was_set_last_is_what_is_read(settings: list[tuple[str, str, int | 
 
 
 def test_what_no_setting_holds_is_refused() -> None:
-    with pytest.raises(TypeError, match="no setting holds a dict"):
-        set_value("", "a", "b", {})
+    with pytest.raises(TypeError, match="no setting holds a set"):
+        set_value("", "a", "b", {1})
+
+
+def test_a_table_of_texts_is_written_in_one_line() -> None:
+    table = {"mx.a.test:25": "127.0.0.1:2525", 'say "b"': "c"}
+    assert tomllib.loads(set_value("", "relay", "connect_map", table)) == {"relay": {"connect_map": table}}

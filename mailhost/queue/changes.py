@@ -1,0 +1,24 @@
+"""What changed in the queue: announced in the transaction, published after its commit."""
+
+from dataclasses import dataclass
+
+from mailhost.database.hints import Hint, Kind
+from mailhost.ids import JourneyId
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Deliveries wait that somebody may carry on now: new ones, released ones, those to be tried at once."""
+
+    destinations: frozenset[str]
+    """"" for mailboxes here."""
+
+    def hint(self) -> Hint:
+        return Hint(Kind.QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class DoneHere:
+    """Deliveries ended at this server of which the sender asked to hear (RFC 3461): stored, or handed on to an alias's members."""
+
+    journeys: frozenset[JourneyId]

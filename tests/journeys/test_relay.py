@@ -1,0 +1,113 @@
+"""From a client of one server to a mailbox of another: submission, queue, MX, port 25, POP3 and IMAP; and back."""
+
+import json
+import smtplib
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+import pytest
+
+from tests.dns import dns_server
+from tests.journeys.administrator import add, mailhost
+from tests.journeys.readers import Person, by_imap, by_pop3
+from tests.service import END_SECONDS, Server, free_base, serving
+
+pytestmark = pytest.mark.service
+
+SLOW = 2
+"""Seconds by which a busy machine may be late."""
+ALICE, BOB = Person("alice@red.test", "secret-a"), Person("bob@blue.test", "secret-b")
+ZONE = {
+    "red.test MX": ["10 mx.red.test."],
+    "mx.red.test A": ["127.0.0.1"],
+    "blue.test MX": ["20 backup.blue.test.", "10 mx.blue.test."],
+    "mx.blue.test A": ["127.0.0.1"],
+    "backup.blue.test A": ["127.0.0.1"],
+}
+
+
+@contextmanager
+def two_offices(folder: Path) -> Iterator[tuple[Server, Server]]:
+    """red.test and blue.test; DNS leads from each to the other."""
+    with dns_server(ZONE) as (_, port), ExitStack() as stack:
+        ports = {"red": free_base(), "blue": free_base()}
+        places = ", ".join(f'"mx.{name}.test:25" = "127.0.0.1:{base}"' for name, base in ports.items())
+        servers = []
+        for name, base in ports.items():
+            settings = (
+                f"server.host=mx.{name}.test",
+                f'dns.servers=["127.0.0.1:{port}"]',
+                "relay.enabled=true",
+                "relay.allow_private_targets=true",
+                f"relay.connect_map={{{places}}}",
+            )
+            servers.append(stack.enter_context(serving(folder / name, *settings, base=base)))
+        red, blue = servers
+        add(red, ALICE)
+        add(blue, BOB)
+        yield red, blue
+
+
+def submit(server: Server, sender: Person, recipient: str, subject: str) -> str:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender.address, recipient, subject
+    message.set_content("Hello\n.\n..dots\n")
+    with smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=server.tls()) as client:
+        client.login(sender.address, sender.password)
+        client.mail(sender.address)
+        client.rcpt(recipient)
+        code, said = client.data(message.as_bytes(policy=SMTP))
+    assert code == 250
+    return said.split()[-1].decode()
+
+
+def until(server: Server, journey: str, wanted: str) -> str:
+    deadline = time.monotonic() + END_SECONDS
+    while wanted not in (said := mailhost(server, "trace", journey)):
+        assert time.monotonic() < deadline, said + server.log()[-3000:]
+    return said
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    with two_offices(tmp_path) as (red, blue):
+        journey = submit(red, ALICE, BOB.address, "there")
+        said = until(red, journey, "delivered to mx.blue.test")
+        assert "; it answered 250 2.0.0 Accepted as " in said
+        (message,) = by_imap(blue, BOB)
+        assert message.endswith(b"\r\n\r\nHello\r\n.\r\n..dots\r\n")
+        assert by_pop3(blue, BOB) == [message]
+        assert message.lower().count(b"\r\nreceived:") + message.lower().startswith(b"received:") == 2
+        assert message.count(b"Delivered-To:") == message.count(b"Return-Path:") == 1
+        back = submit(blue, BOB, ALICE.address, "back")
+        until(blue, back, "delivered to mx.red.test")
+        (answer,) = by_pop3(red, ALICE)
+        assert b"Subject: back" in answer
+        for server in (red, blue):
+            assert mailhost(server, "audit").startswith("no problem found\n")
+
+
+def test_mail_for_later_goes_at_its_time(tmp_path: Path) -> None:
+    """To a mailbox here and to another host, within a second of the time that the client has asked for (RFC 4865)."""
+    with two_offices(tmp_path) as (red, blue):
+        add(red, carol := Person("carol@red.test", "secret-c"))
+        begun = time.time()
+        with smtplib.SMTP_SSL("localhost", red.ports["submissions"], context=red.tls()) as client:
+            client.login(ALICE.address, ALICE.password)
+            assert client.mail(ALICE.address, ["HOLDFOR=10"])[0] == 250
+            for recipient in (BOB.address, carol.address):
+                assert client.rcpt(recipient)[0] == 250
+            code, said = client.data(f"From: {ALICE.address}\r\n\r\nlater\r\n".encode())
+        assert code == 250
+        journey = said.split()[-1].decode()
+        assert mailhost(red, "trace", journey).count("held until ") == 2
+        assert by_pop3(red, carol) == by_pop3(blue, BOB) == []
+        until(red, journey, "delivered to mx.blue.test")
+        told = json.loads(mailhost(red, "trace", journey, "--json"))
+        late = [each["finished_at"] / 1000 - begun - 10 for each in told["recipients"]]
+        assert [each["state"] for each in told["recipients"]] == ["relayed", "stored"]
+        assert all(-0.1 < each < 1 + SLOW for each in late), late
+        assert len(by_pop3(red, carol)) == len(by_pop3(blue, BOB)) == 1
