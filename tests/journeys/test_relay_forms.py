@@ -54,4 +54,4 @@ def test_what_was_sent_arrives(tmp_path: Path) -> None:
         assert b"Content-Transfer-Encoding: base64" in binary  # IMAP without BINARY gets the surrogate
         assert b"with ESMTPS" in binary
         for server in (red, blue):
-            assert mailhost(server, "audit") == "no problem found\n"
+            assert mailhost(server, "audit").startswith("no problem found\n")
