@@ -16,7 +16,6 @@ from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
-from mailhost.config.settings import Relay as RelaySection
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
 from mailhost.database.hints import Kind
@@ -29,18 +28,9 @@ from mailhost.imap.factory import IMAP4Factory
 from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
-from mailhost.relay.attempt import Connector, RelaySettings
-from mailhost.relay.dns import Resolver
-from mailhost.relay.handshake import Smarthost
-from mailhost.relay.mx import Ourselves
-from mailhost.relay.notices import Notices, NoticeSettings
-from mailhost.relay.reach import Reach
+from mailhost.relay.assembly import notices, relay_of
 from mailhost.relay.reports_here import ReportsHere
-from mailhost.relay.routes import Routes
-from mailhost.relay.schedule import Schedule
-from mailhost.relay.worker import Relay
 from mailhost.reloading import Read, Reloading
-from mailhost.smtp.client.dialogue import Timeouts
 from mailhost.smtp.factory import SMTPFactory
 from mailhost.smtp.session import SMTPSettings
 from mailhost.store.index import Indexes
@@ -154,17 +144,7 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
     told = notices(config, services)
-    relay = Relay(
-        services.database,
-        services.blobs,
-        services.events,
-        connector(config, services.events),
-        told,
-        f"node {config.server.node}",
-    )
-    services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
     services.hints.subscribe(Kind.QUEUE, lambda _: waiting.look())
-    services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),
@@ -173,71 +153,13 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         "reports": ReportsHere(services.database, told, services.events).run(),
     }
     if config.relay.enabled:
+        relay = relay_of(config, services, told)
+        services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
+        services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
         tasks["relay"] = relay.run()
     if os.environ.get(WATCH_LOOP) == "1":
         tasks["loop watcher"] = reactor.watch_loop(partial(tell_blocked, services.events))
     return tasks
-
-
-def notices(config: Config, services: Services) -> Notices:
-    relay = config.relay
-    return Notices(
-        services.database,
-        services.blobs,
-        services.directory,
-        services.events,
-        Schedule(warn=relay.warn_after),
-        NoticeSettings(config.server.host, int(relay.return_octets), relay.most_notices),
-        services.scan,
-    )
-
-
-def connector(config: Config, events: Events) -> Connector:
-    resolver = Resolver([address_and_port(each, 53) for each in config.dns.servers], config.dns.timeout)
-    return Connector(resolver, relay_settings(config), Reach(events))
-
-
-def relay_settings(config: Config) -> RelaySettings:
-    relay, smtp = config.relay, config.smtp
-    return RelaySettings(
-        config.server.host,
-        relay.port,
-        relay.connect_timeout,
-        relay_timeouts(relay),
-        connect_map={name: address_and_port(where, 25) for name, where in relay.connect_map.items()},
-        allow_private_targets=relay.allow_private_targets,
-        source=relay.source_address,
-        routes=Routes(relay.routes, logs_in=bool(relay.user)),
-        smarthost=Smarthost(
-            relay.user,
-            config.server.data / relay.password_file if relay.password_file else None,
-            config.server.data / relay.ca if relay.ca else None,
-        ),
-        clear_after_failed_tls=relay.clear_after_failed_tls,
-        most_addresses=relay.most_addresses,
-        open_timeout=relay.open_timeout,
-        ourselves=Ourselves({config.server.host.lower()}, config.server.bind if smtp.enabled else "", smtp.port),
-    )
-
-
-def relay_timeouts(relay: RelaySection) -> Timeouts:
-    steps = (
-        relay.greeting_timeout,
-        relay.command_timeout,
-        relay.data_timeout,
-        relay.block_timeout,
-        relay.end_timeout,
-        relay.message_timeout,
-    )
-    return Timeouts(*(each.total_seconds() for each in steps))
-
-
-def address_and_port(written: str, port: int) -> tuple[str, int]:
-    """ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT."""
-    address, colon, number = written.rpartition(":")
-    if not colon or (":" in address.strip("[]") and not written.startswith("[")):
-        return written, port
-    return address.strip("[]"), int(number)
 
 
 def tell_blocked(events: Events, late: float, used: float) -> None:
