@@ -1,6 +1,5 @@
 """The queue as an administrator sees and steers it; each act is in the trace."""
 
-import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from mailhost.queue.control import Choice, Group, Waiting
 from mailhost.queue.values import State
 from mailhost.trace import entries
 from mailhost.trace.values import Entry
+from mailhost.transport.user import own_name
 
 __all__ = ["ACTS", "Act", "Choice", "Group", "Waiting", "act", "groups", "waiting"]
 
@@ -59,7 +59,7 @@ async def waiting(database: Database, choice: Choice) -> list[Waiting]:
 async def act(database: Database, choice: Choice, asked: Act) -> list[Waiting]:
     """Do it to all that are chosen; answers with those it was done to, as they were before."""
     found = await waiting(database, choice)
-    done = set(await database.write(_act, found, asked, getpass.getuser()))
+    done = set(await database.write(_act, found, asked, own_name()))
     return [each for each in found if each.delivery.id in done]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
-from mailhost.database.database import Database
 from mailhost.events.event import FAULT, QUEUE_TRY, Events
 from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.attempt import Connection, Connector, Trouble, told
@@ -18,7 +17,6 @@ from mailhost.relay.envelope import batches, is_too_many, outgoing
 from mailhost.relay.outcome import Outcomes
 from mailhost.smtp.client.heard import Heard
 from mailhost.smtp.client.transaction import Sent, Unfit
-from mailhost.store.octets import BlobStore
 from mailhost.transport.channel import ChannelError
 
 FIRST_CONNECTIONS = 2
@@ -39,8 +37,6 @@ class Job:
 class Tools:
     """What all lanes share."""
 
-    database: Database
-    blobs: BlobStore
     events: Events
     connector: Connector
     outcomes: Outcomes

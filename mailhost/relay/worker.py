@@ -66,7 +66,7 @@ class Relay:
         self._clock = clock
         outcomes = Outcomes(notices, events, self._schedule, clock)
         connections = asyncio.Semaphore(settings.most_in_all)
-        self._tools = Tools(database, blobs, events, connector, outcomes, connections, Contents(blobs))
+        self._tools = Tools(events, connector, outcomes, connections, Contents(blobs))
         self._agenda = Agenda(connector.key)
         self._lanes: dict[str, Lane] = {}
         self._running: dict[str, asyncio.Task[None]] = {}

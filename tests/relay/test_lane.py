@@ -27,6 +27,7 @@ from mailhost.relay.schedule import Schedule
 from mailhost.smtp.client.dialogue import Timeouts
 from mailhost.smtp.client.heard import Heard
 from mailhost.smtp.client.hello import Abilities
+from mailhost.store.octets import BlobStore
 from tests.relay.hosts import Host, serving, twisted_here
 from tests.relay.waiting import PREFIX, accepted, claimed, store
 
@@ -37,7 +38,7 @@ QUICK = Timeouts(greeting=5, command=5, data=5, block=5, end=5, message=10)
 @asynccontextmanager
 async def lane_to(
     host: Host, database: Database, folder: Path, protocol: str = "smtp"
-) -> AsyncIterator[tuple[Lane, Tools]]:
+) -> AsyncIterator[tuple[Lane, BlobStore, Events]]:
     """A lane whose only connection leads to this host."""
     async with twisted_here(), serving(host) as port:
         routes = Routes({"*": f"{protocol}:[127.0.0.1]:{port}"})
@@ -46,10 +47,8 @@ async def lane_to(
         blobs, events = store(database, folder), Events()
         told = Notices(database, blobs, Directory(database), events, Schedule(), NoticeSettings("me.test"))
         outcomes = Outcomes(told, events, told.schedule, now)
-        tools = Tools(
-            database, blobs, events, Connector(resolver, settings), outcomes, asyncio.Semaphore(10), Contents(blobs)
-        )
-        yield Lane("blue.test", tools, 1), tools
+        tools = Tools(events, Connector(resolver, settings), outcomes, asyncio.Semaphore(10), Contents(blobs))
+        yield Lane("blue.test", tools, 1), blobs, events
 
 
 async def ends(database: Database, acceptance: Acceptance) -> dict[str, Delivery]:
@@ -78,8 +77,8 @@ async def carry(lane: Lane, database: Database, *destinations: str) -> object:
 
 async def test_each_recipient_ends_by_its_own_answer(database: Database, tmp_path: Path) -> None:
     host = Picky({"b@blue.test": "550 5.1.1 no such user", "c@blue.test": "450 4.2.1 come again"})
-    async with lane_to(host, database, tmp_path) as (lane, tools):
-        one = await accepted(database, tools.blobs, TEXT, "a@blue.test", "b@blue.test", "c@blue.test")
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
+        one = await accepted(database, blobs, TEXT, "a@blue.test", "b@blue.test", "c@blue.test")
         await carry(lane, database)
         found = await ends(database, one)
     assert [each.state for each in found.values()] == [State.RELAYED, State.BOUNCED, State.WAITING]
@@ -97,8 +96,8 @@ async def test_closed_behind_the_dot_waits_and_says_why(database: Database, tmp_
             super()._say(writer, reply)
 
     host = Closing({"b@blue.test": "550 5.1.1 no such user"}, replies={"dot": "hang up"})
-    async with lane_to(host, database, tmp_path) as (lane, tools):
-        one = await accepted(database, tools.blobs, TEXT, "a@blue.test", "b@blue.test")
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
+        one = await accepted(database, blobs, TEXT, "a@blue.test", "b@blue.test")
         await carry(lane, database)
         found = await ends(database, one)
     assert [each.state for each in found.values()] == [State.WAITING, State.BOUNCED]
@@ -115,8 +114,8 @@ async def test_lmtp_broken_off_in_the_middle_of_its_answers_makes_no_duplicate(
             super()._say(writer, reply)
 
     host = Half(lmtp=["250 2.0.0 stored", "hang up"])
-    async with lane_to(host, database, tmp_path, "lmtp") as (lane, tools):
-        one = await accepted(database, tools.blobs, TEXT, "a@blue.test", "b@blue.test")
+    async with lane_to(host, database, tmp_path, "lmtp") as (lane, blobs, _):
+        one = await accepted(database, blobs, TEXT, "a@blue.test", "b@blue.test")
         await carry(lane, database)
         found = await ends(database, one)
     assert [each.state for each in found.values()] == [State.RELAYED, State.WAITING]
@@ -133,8 +132,8 @@ async def test_too_many_recipients_go_on_in_the_next_transaction(database: Datab
             return super()._usual(verb, extensions)
 
     host = Small()
-    async with lane_to(host, database, tmp_path) as (lane, tools):
-        one = await accepted(database, tools.blobs, TEXT, *(f"u{at}@blue.test" for at in range(5)))
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
+        one = await accepted(database, blobs, TEXT, *(f"u{at}@blue.test" for at in range(5)))
         await carry(lane, database)
         found = await ends(database, one)
     assert {each.state for each in found.values()} == {State.RELAYED}
@@ -144,8 +143,8 @@ async def test_too_many_recipients_go_on_in_the_next_transaction(database: Datab
 async def test_limits_of_the_host_are_kept(database: Database, tmp_path: Path) -> None:
     """RFC 9422: recipients of one transaction, transactions of one connection."""
     host = Host(["LIMITS RCPTMAX=2 MAILMAX=2"])
-    async with lane_to(host, database, tmp_path) as (lane, tools):
-        one = await accepted(database, tools.blobs, TEXT, *(f"u{at}@blue.test" for at in range(7)))
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
+        one = await accepted(database, blobs, TEXT, *(f"u{at}@blue.test" for at in range(7)))
         await carry(lane, database)
         found = await ends(database, one)
     assert {each.state for each in found.values()} == {State.RELAYED}
@@ -154,8 +153,8 @@ async def test_limits_of_the_host_are_kept(database: Database, tmp_path: Path) -
 
 async def test_too_large_bounces_without_asking_twice(database: Database, tmp_path: Path) -> None:
     host = Host(["SIZE 20"])
-    async with lane_to(host, database, tmp_path) as (lane, tools):
-        one = await accepted(database, tools.blobs, TEXT, "a@blue.test")
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
+        one = await accepted(database, blobs, TEXT, "a@blue.test")
         await carry(lane, database)
         found = (await ends(database, one))["a@blue.test"]
     assert (found.state, found.status, found.reply) == (State.BOUNCED, "5.3.4", None)
@@ -166,9 +165,9 @@ async def test_too_large_bounces_without_asking_twice(database: Database, tmp_pa
 async def test_what_the_sender_wants_to_hear_is_passed_on(database: Database, tmp_path: Path) -> None:
     host = Host(["DSN"])
     originals: Sequence[str | None] = ["rfc822;office+x@red.test", None]
-    async with lane_to(host, database, tmp_path) as (lane, tools):
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
         await accepted(
-            database, tools.blobs, TEXT, "a b@blue.test", "c@blue.test", originals=originals, ret="HDRS", envid="a b"
+            database, blobs, TEXT, "a b@blue.test", "c@blue.test", originals=originals, ret="HDRS", envid="a b"
         )
         await carry(lane, database)
     assert host.heard[1:4] == [
@@ -182,8 +181,8 @@ async def test_what_the_sender_wants_to_hear_is_passed_on(database: Database, tm
 async def test_a_host_that_does_not_greet_is_the_destinations_trouble(
     greeting: str, database: Database, tmp_path: Path
 ) -> None:
-    async with lane_to(Host(greeting=greeting), database, tmp_path) as (lane, tools):
-        one = await accepted(database, tools.blobs, TEXT, "a@blue.test")
+    async with lane_to(Host(greeting=greeting), database, tmp_path) as (lane, blobs, _):
+        one = await accepted(database, blobs, TEXT, "a@blue.test")
         assert await carry(lane, database) is not None
         found = (await ends(database, one))["a@blue.test"]
     assert found.state is State.WAITING
@@ -201,9 +200,9 @@ class Allergic(Host):
 
 async def test_a_message_that_its_host_cannot_bear_keeps_no_other_from_it(database: Database, tmp_path: Path) -> None:
     host = Allergic()
-    async with lane_to(host, database, tmp_path) as (lane, tools):
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
         texts = (TEXT + b"poison\r\n", TEXT, TEXT)
-        mail = [await accepted(database, tools.blobs, text, "a@blue.test") for text in texts]
+        mail = [await accepted(database, blobs, text, "a@blue.test") for text in texts]
         assert await carry(lane, database) is None
         found = [(await ends(database, one))["a@blue.test"].state for one in mail]
     assert found == [State.WAITING, State.RELAYED, State.RELAYED]
@@ -211,8 +210,8 @@ async def test_a_message_that_its_host_cannot_bear_keeps_no_other_from_it(databa
 
 async def test_a_host_that_breaks_off_again_and_again_is_left_for_later(database: Database, tmp_path: Path) -> None:
     host = Allergic()
-    async with lane_to(host, database, tmp_path) as (lane, tools):
-        mail = [await accepted(database, tools.blobs, b"poison\r\n", "a@blue.test") for _ in range(10)]
+    async with lane_to(host, database, tmp_path) as (lane, blobs, _):
+        mail = [await accepted(database, blobs, b"poison\r\n", "a@blue.test") for _ in range(10)]
         assert await carry(lane, database) is not None
         found = [(await ends(database, one))["a@blue.test"] for one in mail]
     assert {each.state for each in found} == {State.WAITING}
@@ -221,12 +220,12 @@ async def test_a_host_that_breaks_off_again_and_again_is_left_for_later(database
 
 
 async def test_a_message_that_cannot_be_read_waits_and_the_others_go(database: Database, tmp_path: Path) -> None:
-    async with lane_to(Host(), database, tmp_path) as (lane, tools):
+    async with lane_to(Host(), database, tmp_path) as (lane, blobs, events):
         faults: list[Event] = []
-        tools.events.subscribe(lambda event: faults.append(event) if event.kind == FAULT else None)
+        events.subscribe(lambda event: faults.append(event) if event.kind == FAULT else None)
         large, small = b"x: y\r\n\r\n" + b"x" * 70_000 + b"\r\n", TEXT
-        mail = [await accepted(database, tools.blobs, text, "a@blue.test") for text in (large, small)]
-        tools.blobs.remove_file(mail[0].blob)
+        mail = [await accepted(database, blobs, text, "a@blue.test") for text in (large, small)]
+        blobs.remove_file(mail[0].blob)
         assert await carry(lane, database) is None
         found = [(await ends(database, one))["a@blue.test"] for one in mail]
     assert [each.state for each in found] == [State.WAITING, State.RELAYED]

@@ -38,10 +38,6 @@ class Sent:
     has_dsn: bool = False
     """Whether the server has taken over what the sender wants to hear (RFC 3461 section 5.2.2)."""
 
-    def of(self, place: int) -> Heard | Unfit | None:
-        """What decides about one recipient."""
-        return self.answers[place]
-
 
 class Transaction:
     """One message over a dialogue that has said EHLO, HELO or LHLO."""
