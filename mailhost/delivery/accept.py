@@ -69,7 +69,7 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     entries.insert_many(
         tx, [each.acceptance for each in requests], [row for each in accepted for row in each.deliveries]
     )
-    waiting = frozenset(row.destination for each in accepted for row in each.deliveries if row.state is State.WAITING)
+    waiting = frozenset(row.share for each in accepted for row in each.deliveries if row.state is State.WAITING)
     if waiting:
         tx.announce(Queued(waiting))
     asked = frozenset(row.journey for each in accepted for row in each.deliveries if row.notify and is_to_tell(row))
@@ -230,4 +230,6 @@ def _row(
         reason=reason,
         next_try=acceptance.release_at or acceptance.at,
         notify=notify,
+        sender=acceptance.login or 0,
+        priority=acceptance.priority,
     )

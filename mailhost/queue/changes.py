@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from mailhost.database.hints import Hint, Kind
 from mailhost.ids import JourneyId
+from mailhost.queue.values import Share
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
     """Deliveries wait that somebody may carry on now: new ones, released ones, those to be tried at once."""
 
-    destinations: frozenset[str]
-    """"" for mailboxes here."""
+    shares: frozenset[Share]
 
     def hint(self) -> Hint:
         return Hint(Kind.QUEUE)

@@ -13,7 +13,7 @@ from mailhost.ids import DeliveryId, Millis
 from mailhost.queue.changes import Queued
 from mailhost.queue.entries import acceptance_of, delivery_of
 from mailhost.queue.tables import acceptance, delivery
-from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.queue.values import Acceptance, Delivery, Share, State
 
 WAITS = delivery.c.state == State.WAITING
 MOST = 10_000
@@ -99,8 +99,9 @@ def try_at(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> None:
     """They are held no more, and tried at that time; a time that has come wakes whoever carries them."""
     mine = and_(WAITS, one_of(delivery.c.id, ids))
     tx.execute(update(delivery).where(mine).values(hold=0, next_try=at))
-    destinations = tx.execute(select(delivery.c.destination).where(mine).distinct()).scalars()
-    tx.announce(Queued(frozenset(destinations)))
+    columns = delivery.c.destination, delivery.c.sender, delivery.c.priority
+    shares = tx.execute(select(*columns).where(mine).distinct())
+    tx.announce(Queued(frozenset(Share(*each) for each in shares)))
 
 
 def finish(tx: Transaction, ids: Sequence[DeliveryId], state: State, reason: str, at: Millis) -> list[DeliveryId]:

@@ -30,6 +30,9 @@ INSERT_ACCEPTANCE = Hot(
     "release_at",
     "subject",
     "message_id",
+    "deliver_by",
+    "by_mode",
+    "priority",
 )
 INSERT_DELIVERY = Hot(
     insert(delivery),
@@ -49,6 +52,8 @@ INSERT_DELIVERY = Hot(
     "next_try",
     "tries",
     "finished_at",
+    "sender",
+    "priority",
 )
 
 
@@ -77,7 +82,12 @@ def due_here(tx: Transaction, now: Millis, most: int) -> list[tuple[Delivery, Ac
 @one_statement
 def next_due_here(tx: Transaction) -> Millis | None:
     """When the next local delivery that waits is to be tried."""
-    mine = delivery.c.destination == "", delivery.c.state == State.WAITING, delivery.c.hold == 0
+    mine = (
+        delivery.c.destination == "",
+        delivery.c.next_try.is_not(None),
+        delivery.c.state == State.WAITING,
+        delivery.c.hold == 0,
+    )
     found: Millis | None = tx.execute(select(func.min(delivery.c.next_try)).where(*mine)).scalar_one()
     return found
 
@@ -180,6 +190,9 @@ def _acceptance_row(a: Acceptance) -> tuple[Any, ...]:
         a.release_at,
         a.subject,
         a.message_id,
+        a.deliver_by,
+        a.by_mode,
+        a.priority,
     )
 
 
@@ -201,6 +214,8 @@ def _delivery_row(d: Delivery) -> tuple[Any, ...]:
         d.next_try,
         0,
         d.finished_at,
+        d.sender,
+        d.priority,
     )
 
 
@@ -227,6 +242,8 @@ def delivery_of(row: Row[Any]) -> Delivery:
         reply=m[c.last_reply],
         host=m[c.host],
         told_at=m[c.told_at],
+        sender=m[c.sender],
+        priority=m[c.priority],
     )
 
 
@@ -250,4 +267,7 @@ def acceptance_of(row: Row[Any]) -> Acceptance:
         m[c.release_at],
         m[c.subject],
         m[c.message_id],
+        m[c.deliver_by],
+        m[c.by_mode],
+        m[c.priority],
     )

@@ -1,8 +1,10 @@
 """The ledger: what was accepted, and what became of it for each recipient. Migrations are free of these tables."""
 
-from sqlalchemy import Column, Index, Integer, SmallInteger, Table
+from sqlalchemy import Column, Index, Integer, SmallInteger, Table, text
 
 from mailhost.database.types import METADATA, Identifier, Moment, Number, Octets, String
+
+WAITS = text("next_try IS NOT NULL")
 
 acceptance = Table(
     "acceptance",
@@ -23,6 +25,9 @@ acceptance = Table(
     Column("release_at", Moment),
     Column("subject", String, nullable=False, server_default=""),  # decoded, cut to a line
     Column("message_id", String, nullable=False, server_default=""),  # with its angle brackets
+    Column("deliver_by", Moment),  # RFC 2852
+    Column("by_mode", String),  # R or N, and T for a trace
+    Column("priority", SmallInteger, nullable=False, server_default="0"),  # RFC 6710
     Index(None, "blob_id"),
 )
 
@@ -52,5 +57,12 @@ delivery = Table(
     Column("told_at", Moment),  # when the sender heard of the delay
     Column("finished_at", Moment),
     Index(None, "state", "next_try"),
-    Index(None, "destination", "next_try"),
+    Column(
+        "sender", Number, nullable=False, server_default="0"
+    ),  # the account that sends it; 0 for all that came from elsewhere
+    Column(
+        "priority", SmallInteger, nullable=False, server_default="0"
+    ),  # the message's, beside what it is ordered with
+    Index(None, "destination", "next_try", sqlite_where=WAITS, postgresql_where=WAITS),
+    Index(None, "destination", "sender", "priority", "next_try", sqlite_where=WAITS, postgresql_where=WAITS),
 )

@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailhost.ids import AccountId, BlobId, DeliveryId, JourneyId, MailboxId, Millis, Uid
 
@@ -20,6 +21,17 @@ class State(enum.IntEnum):
     EXPIRED = 5
     CANCELLED = 6
     DISCARDED = 7
+
+
+class Share(NamedTuple):
+    """What one sender has for one destination at one priority: shares take turns, so that nobody waits behind another's thousands."""
+
+    destination: str
+    """"" for mailboxes here."""
+    sender: int = 0
+    """The account; 0 for all that came from elsewhere."""
+    priority: int = 0
+    """RFC 6710; the higher goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,12 @@ class Acceptance:
     """Decoded and cut to a line: what people ask by."""
     message_id: str = ""
     """With its angle brackets; a field of the message, and not a name that is ours."""
+    deliver_by: Millis | None = None
+    """When it is too late, as its sender asked (RFC 2852)."""
+    by_mode: str | None = None
+    """What happens then: R returns it, N tells its sender; a T behind it asks for a trace."""
+    priority: int = 0
+    """RFC 6710: -9 to 9."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +92,9 @@ class Delivery:
     """The other host that was tried last."""
     told_at: Millis | None = None
     """When the sender heard of it, by a notice."""
+    sender: int = 0
+    priority: int = 0
+
+    @property
+    def share(self) -> Share:
+        return Share(self.destination, self.sender, self.priority)

@@ -122,8 +122,9 @@ class Relay:
     def _published(self, changes: Sequence[object]) -> None:
         for change in changes:
             if isinstance(change, Queued):
-                for destination in change.destinations - {""}:
-                    self._agenda.add(destination, self._clock())
+                for share in change.shares:
+                    if share.destination:
+                        self._agenda.add(share.destination, self._clock())
                 self._wake.set()
 
     # One lane.
