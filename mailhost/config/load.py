@@ -25,6 +25,8 @@ CURES: Mapping[Any, str] = {
     str: 'write a text in quotes: "..."',
     tuple: 'write a list of texts in quotes: ["...", "..."]',
     dict: 'write a table of texts: {"..." = "..."}',
+    tuple[Duration, ...]: 'write a list of durations: ["1m", "5m"]',
+    dict[str, int]: 'write a table of numbers: {"..." = 60}',
 }
 _PLACE = re.compile(r"(?s)(?P<what>.*) - at `\$\.?(?P<key>.*)`")
 
@@ -176,7 +178,10 @@ def _cure(place: str, what: str) -> str:
     choices = getattr(hint, "__args__", ()) if what.startswith("Invalid enum") or "Literal" in str(hint) else ()
     if choices:
         return "write " + " or ".join(f'"{choice}"' for choice in choices)
-    return CURES.get(_plain(hint), what)
+    if what.startswith("write "):
+        return what
+    whole = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+    return CURES.get(whole) or CURES.get(_plain(whole), what)
 
 
 def _plain(hint: Any) -> Any:

@@ -49,7 +49,7 @@ def _builtin(value: object) -> object:
         return value
     if isinstance(value, Octets | Duration | Path):
         return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    return list(map(_builtin, value)) if isinstance(value, tuple) else value
 
 
 def to_toml(value: object) -> str:
@@ -118,14 +118,17 @@ UNITS: Mapping[Any, str] = {
     bool: "true or false",
     int: "number",
     str: "text",
-    tuple: "list of texts",
-    dict: "table of texts",
 }
+COLLECTIONS: Mapping[Any, str] = {tuple: "list", dict: "table"}
 
 
 def unit(hint: Any) -> str:
-    plain = getattr(hint, "__origin__", hint)
-    named = UNITS.get(plain) or " or ".join(to_toml(choice) for choice in hint.__args__)
+    plain = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+    collection = COLLECTIONS.get(getattr(plain, "__origin__", plain))
+    if collection:
+        named = f"{collection} of {UNITS[next(each for each in reversed(plain.__args__) if each is not ...)]}s"
+    else:
+        named = UNITS.get(plain) or " or ".join(to_toml(choice) for choice in plain.__args__)
     limits = [
         str(bound) for bound in bounds(hint) if getattr(bound, "bound", True)
     ]  # that nothing is negative goes without saying

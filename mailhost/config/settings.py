@@ -10,6 +10,7 @@ import msgspec
 
 from mailhost.config.units import (
     Duration,
+    Each,
     Form,
     IPAddress,
     Least,
@@ -302,6 +303,22 @@ class Relay(Section, frozen=True):
     """How long it may take to answer the end of a message (RFC 5321 section 4.5.3.2.6); to give up sooner makes duplicates."""
     message_timeout: Annotated[Duration, Least(seconds(1))] = hours(2)
     """How long one message may take, however busily the host reads."""
+    retry_after: Annotated[tuple[Duration, ...], Each(Least(seconds(1)), is_needed=True)] = tuple(
+        minutes(each) for each in (1, 5, 10, 20, 40, 60, 120, 240)
+    )
+    """How long mail that could not be handed over waits after its first try, its second, and so on; the last one again and again. Each
+    wait is a tenth longer or shorter by chance: what failed together must not come again together."""
+    give_up_after: Wait = days(5)
+    """When it is returned to its sender (RFC 5321 section 4.5.4.1: at least four to five days)."""
+    most_connections: Annotated[int, Least(1), Most(1_000)] = 10
+    """Connections to one destination: two at first, more while it goes well, half as many when one fails."""
+    most_connections_in_all: Annotated[int, Least(2), Most(10_000)] = 500
+    """To all of them; destinations that could not be reached take half of these at most."""
+    idle_timeout: Span = seconds(3)
+    """How long a connection is kept for the next message to the same destination."""
+    rates: Annotated[dict[str, int], Each(Least(1))] = {}
+    """Messages a minute to a destination, for those that mind: "DOMAIN" or the "HOST" of a route, "*" for each of the others. None: as
+    fast as they take it."""
     warn_after: Wait = hours(4)
     """When a sender hears that a message of his is on its way still; once for each message."""
     most_notices: Count = 100

@@ -107,6 +107,25 @@ class Most:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """What holds for each value of a list or a table."""
+
+    least: Least
+    is_needed: bool = False
+    """Whether there must be one."""
+
+    def allows(self, value: Any) -> bool:
+        values = value.values() if isinstance(value, dict) else value
+        return (bool(value) or not self.is_needed) and all(map(self.least.allows, values))
+
+    def __str__(self) -> str:
+        return f"each {self.least}"
+
+    def refusal(self, value: Any) -> str:
+        return f"each must be {self.least}" if value else "must not be empty"
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """How a text must look."""
 
@@ -144,7 +163,7 @@ class IPAddress:
         return f"{_quoted(value)} is not an IP address; write one such as {self.example}"
 
 
-Bound = Least | Most | Form | IPAddress
+Bound = Least | Most | Form | IPAddress | Each
 
 
 def _quoted(value: str) -> str:

@@ -1,33 +1,49 @@
 """What is due for other hosts: claimed with a lease by whoever carries it, and settled with what came of it.
 
 A crash costs a lease, never a message: rows of a claimant that is gone are free when it starts again, or when the lease is over.
+Every statement finds its rows by an index, however much waits.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, or_, select, update
 
-from mailhost.database.marks import long
+from mailhost.database.hot import Hot
+from mailhost.database.marks import long, long_by
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import one_of
-from mailhost.ids import DeliveryId, Millis
-from mailhost.queue.entries import acceptance_of, delivery_of
+from mailhost.database.types import Among
+from mailhost.ids import DeliveryId, JourneyId, Millis
+from mailhost.queue.entries import ACCEPTANCE_COLUMNS, DELIVERY_COLUMNS, acceptance_from, delivery_from
 from mailhost.queue.tables import acceptance, delivery
-from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.queue.values import Acceptance, Delivery, Share, State
 
-ELSEWHERE = and_(delivery.c.state == State.WAITING, delivery.c.destination != "", delivery.c.hold == 0)
+_WAITS = and_(delivery.c.state == State.WAITING, delivery.c.hold == 0)
+ELSEWHERE = and_(_WAITS, delivery.c.destination != "", delivery.c.next_try.is_not(None))
+NETWORK_TROUBLE = "4.4."
+"""RFC 3463 section 3.5: nobody was there, or he broke off; it says nothing about the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Who takes how much of what is due, and until when it is his."""
 
-    destinations: tuple[str, ...]
+    shares: tuple[Share, ...]
     claimant: str
     now: Millis
     until: Millis
     most: int
+    """Rows of each share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the claimant has now, and when he should come again."""
+
+    rows: list[tuple[Delivery, Acceptance]]
+    """Those of one share together, in the order of the claim; what waits longest first."""
+    next: dict[Share, Millis]
+    """When more of a share is due; shares that nothing else waits in are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,85 +66,155 @@ class Result:
     """Whether the host has DSN, and tells the sender itself (RFC 3461 section 5.2.1)."""
 
 
-def take(tx: Transaction, claim: Claim) -> list[tuple[Delivery, Acceptance]]:
-    """Due deliveries that nobody has, those of one message together; they are the claimant's now."""
-    free = or_(delivery.c.leased_until.is_(None), delivery.c.leased_until < claim.now)
-    ids = list(
-        tx.execute(
-            select(delivery.c.id)
-            .where(ELSEWHERE, one_of_texts(claim.destinations), delivery.c.next_try <= claim.now, free)
-            .order_by(delivery.c.next_try, delivery.c.acceptance_id)
-            .limit(claim.most)
-            .with_for_update(skip_locked=True)
-        ).scalars()
+OF_SHARE = and_(
+    delivery.c.destination == bindparam("whither"),
+    delivery.c.sender == bindparam("whose"),
+    delivery.c.priority == bindparam("how"),
+)
+SHARE = ("whither", "whose", "how")
+DUE = Hot(
+    select(delivery.c.id)
+    .where(
+        OF_SHARE,
+        _WAITS,
+        delivery.c.next_try <= bindparam("moment"),
+        or_(delivery.c.leased_until.is_(None), delivery.c.leased_until < bindparam("since")),
     )
+    .order_by(delivery.c.next_try, delivery.c.id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True),
+    *SHARE,
+    "moment",
+    "since",
+    "most",
+)
+LATER = Hot(
+    select(delivery.c.next_try)
+    .where(OF_SHARE, _WAITS, delivery.c.next_try > bindparam("moment"))
+    .order_by(delivery.c.next_try)
+    .limit(1),
+    *SHARE,
+    "moment",
+)
+WITH_OTHERS = Hot(
+    select(func.min(delivery.c.leased_until)).where(
+        OF_SHARE,
+        _WAITS,
+        delivery.c.next_try <= bindparam("moment"),
+        delivery.c.leased_until >= bindparam("since"),
+        delivery.c.leased_by != bindparam("claimant"),
+    ),
+    *SHARE,
+    "moment",
+    "since",
+    "claimant",
+)
+LEASE = Among(
+    update(delivery).values(leased_by=bindparam("claimant"), leased_until=bindparam("until")),
+    delivery.c.id,
+    "claimant",
+    "until",
+)
+DELIVERIES = Among(select(*DELIVERY_COLUMNS), delivery.c.id)
+ACCEPTANCES = Among(select(*ACCEPTANCE_COLUMNS), acceptance.c.id)
+SETTLE = Hot(
+    update(delivery)
+    .where(delivery.c.id == bindparam("which"), delivery.c.state == State.WAITING)
+    .values(
+        state=bindparam("now_state"),
+        reason=bindparam("why"),
+        status=bindparam("code"),
+        last_reply=bindparam("said"),
+        host=bindparam("who"),
+        next_try=bindparam("again"),
+        finished_at=bindparam("ended"),
+        tries=delivery.c.tries + 1,
+        leased_by=None,
+        leased_until=None,
+    ),
+    *("which", "now_state", "why", "code", "said", "who", "again", "ended"),
+)
+
+
+@long_by(lambda claim: claim.most * len(claim.shares))
+def take(tx: Transaction, claim: Claim) -> Taken:
+    """Due deliveries that nobody has; they are the claimant's now."""
+    ids: list[int] = []
+    coming: dict[Share, Millis] = {}
+    for share in claim.shares:
+        its = [row[0] for row in tx.rows(DUE, (*share, claim.now, claim.now, claim.most))]
+        ids += its
+        later = claim.now if len(its) == claim.most else _later(tx, share, claim)
+        if later is not None:
+            coming[share] = later
     if not ids:
-        return []
-    mine = one_of(delivery.c.id, ids)
-    tx.execute(update(delivery).where(mine).values(leased_by=claim.claimant, leased_until=claim.until))
-    rows = tx.execute(
-        select(delivery, acceptance)
-        .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
-        .where(mine)
-        .order_by(delivery.c.acceptance_id, delivery.c.id)
-    )
-    return [(delivery_of(row), acceptance_of(row)) for row in rows]
+        return Taken([], coming)
+    statement, *values = LEASE(sorted(ids), claim.claimant, claim.until)
+    tx.many(statement, [tuple(values)])
+    return Taken(_rows(tx, ids), coming)
 
 
-def one_of_texts(destinations: Sequence[str]) -> ColumnElement[bool]:
-    return delivery.c.destination.in_(destinations)
+def _later(tx: Transaction, share: Share, claim: Claim) -> Millis | None:
+    """What somebody else has counts when his lease is over."""
+    ours = [row[0] for row in tx.rows(LATER, (*share, claim.now))]
+    theirs = [row[0] for row in tx.rows(WITH_OTHERS, (*share, claim.now, claim.now, claim.claimant))]
+    moments = [each for each in (*ours, *theirs) if each is not None]
+    return Millis(min(moments)) if moments else None
 
 
+def _rows(tx: Transaction, ids: Sequence[int]) -> list[tuple[Delivery, Acceptance]]:
+    statement, *values = DELIVERIES(sorted(ids))
+    deliveries = {row[0]: delivery_from(row) for row in tx.rows(statement, tuple(values))}
+    statement, *values = ACCEPTANCES(sorted({each.journey for each in deliveries.values()}))
+    accepted: dict[JourneyId, Acceptance] = {row[0]: acceptance_from(row) for row in tx.rows(statement, tuple(values))}
+    return [(deliveries[id_], accepted[deliveries[id_].journey]) for id_ in ids]
+
+
+@long_by(len)
 def settle(tx: Transaction, results: Sequence[Result]) -> None:
     """Each row has its final state, or its next try; the lease is given back."""
-    for each in results:
-        is_waiting = each.state is State.WAITING
-        tx.execute(
-            update(delivery)
-            .where(delivery.c.id == each.delivery, delivery.c.state == State.WAITING)
-            .values(
-                state=int(each.state),
-                reason=each.reason,
-                status=each.status,
-                last_reply=each.reply,
-                host=each.host,
-                next_try=each.next_try if is_waiting else None,
-                finished_at=None if is_waiting else each.at,
-                tries=delivery.c.tries + 1,
-                leased_by=None,
-                leased_until=None,
-            )
-        )
+    tx.many(SETTLE, [_settled(each) for each in results])
+
+
+def _settled(each: Result) -> tuple[object, ...]:
+    waits = each.state is State.WAITING
+    again, ended = (each.next_try, None) if waits else (None, each.at)
+    return each.delivery, int(each.state), each.reason, each.status, each.reply, each.host, again, ended
 
 
 def renew(tx: Transaction, claimant: str, until: Millis) -> None:
-    tx.execute(update(delivery).where(delivery.c.leased_by == claimant).values(leased_until=until))
+    tx.execute(update(delivery).where(_his(claimant)).values(leased_until=until))
 
 
 def release(tx: Transaction, claimant: str, destinations: Sequence[str] | None) -> int:
     """What a claimant that is gone had, or has given up for some destinations: it is due again."""
-    his = delivery.c.leased_by == claimant
-    where = his if destinations is None else and_(his, one_of_texts(destinations))
+    where = _his(claimant) if destinations is None else and_(_his(claimant), _to(destinations))
     return tx.execute(update(delivery).where(where).values(leased_by=None, leased_until=None)).rowcount
 
 
 @long
-def due(tx: Transaction) -> dict[str, Millis]:
-    """Each destination that something waits for, with the time of its next try."""
-    rows = tx.execute(
-        select(delivery.c.destination, func.min(delivery.c.next_try).label("at"))
-        .where(ELSEWHERE)
-        .group_by(delivery.c.destination)
-    )
-    return {row.destination: row.at for row in rows if row.at is not None}
+def come_again(tx: Transaction, destinations: Sequence[str], at: Millis) -> list[Share]:
+    """Somebody is there again: what was put off because nobody was is due at once. Answers with the shares that have such rows."""
+    columns = delivery.c.destination, delivery.c.sender, delivery.c.priority
+    trouble = delivery.c.status.startswith(NETWORK_TROUBLE, autoescape=True)
+    put_off = and_(_WAITS, _to(destinations), delivery.c.next_try > at, delivery.c.leased_until.is_(None), trouble)
+    shares = [Share(*row) for row in tx.execute(select(*columns).where(put_off).distinct())]
+    if shares:
+        tx.execute(update(delivery).where(put_off).values(next_try=at))
+    return shares
 
 
-def next_due(tx: Transaction, destinations: Sequence[str]) -> dict[str, Millis]:
-    """When each of these is to be tried next; what somebody has now counts when his lease is over. Those that nothing waits for are left out."""
-    moment = func.min(func.coalesce(delivery.c.leased_until, delivery.c.next_try))
-    rows = tx.execute(
-        select(delivery.c.destination, moment.label("at"))
-        .where(ELSEWHERE, one_of_texts(destinations))
-        .group_by(delivery.c.destination)
-    )
-    return {row.destination: row.at for row in rows if row.at is not None}
+@long
+def due(tx: Transaction) -> dict[Share, Millis]:
+    """Each share that something waits in, with the time of its next try."""
+    columns = delivery.c.destination, delivery.c.sender, delivery.c.priority
+    rows = tx.execute(select(*columns, func.min(delivery.c.next_try).label("at")).where(ELSEWHERE).group_by(*columns))
+    return {Share(row.destination, row.sender, row.priority): row.at for row in rows}
+
+
+def _his(claimant: str) -> ColumnElement[bool]:
+    return delivery.c.leased_by == claimant
+
+
+def _to(destinations: Sequence[str]) -> ColumnElement[bool]:
+    return delivery.c.destination.in_(destinations)

@@ -1,9 +1,10 @@
 """The ledger's rows: written at acceptance, finished by whoever delivers, read by whoever asks where a message is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, exists, func, insert, or_, select, update
 
 from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
@@ -55,6 +56,28 @@ INSERT_DELIVERY = Hot(
     "sender",
     "priority",
 )
+
+_NAMED_OTHERWISE = {
+    "journey": "id",
+    "login": "account_id",
+    "blob": "blob_id",
+    "parent": "parent_id",
+    "account": "account_id",
+    "mailbox": "mailbox_id",
+    "reply": "last_reply",
+}
+"""Columns whose name is not the field's."""
+
+
+def _columns(table: Table, kind: type, named: Mapping[str, str]) -> tuple[Column[Any], ...]:
+    """In the order of the fields, so that a row is a value's arguments."""
+    return tuple(table.c[named.get(each.name, each.name)] for each in fields(kind))
+
+
+ACCEPTANCE_COLUMNS = _columns(acceptance, Acceptance, _NAMED_OTHERWISE)
+DELIVERY_COLUMNS = _columns(delivery, Delivery, _NAMED_OTHERWISE | {"journey": "acceptance_id"})
+_STATE = DELIVERY_COLUMNS.index(delivery.c.state)
+_SMTPUTF8 = ACCEPTANCE_COLUMNS.index(acceptance.c.smtputf8)
 
 
 def insert_many(tx: Transaction, acceptances: Sequence[Acceptance], deliveries: Sequence[Delivery]) -> None:
@@ -220,54 +243,24 @@ def _delivery_row(d: Delivery) -> tuple[Any, ...]:
 
 
 def delivery_of(row: Row[Any]) -> Delivery:
-    c = delivery.c
     m = row._mapping  # noqa: SLF001 - the public way to a column that two tables have
-    return Delivery(
-        id=m[c.id],
-        journey=m[c.acceptance_id],
-        parent=m[c.parent_id],
-        recipient=m[c.recipient],
-        original=m[c.original],
-        destination=m[c.destination],
-        state=State(m[c.state]),
-        reason=m[c.reason],
-        account=m[c.account_id],
-        mailbox=m[c.mailbox_id],
-        uid=m[c.uid],
-        next_try=m[c.next_try],
-        finished_at=m[c.finished_at],
-        notify=m[c.notify],
-        tries=m[c.tries],
-        status=m[c.status],
-        reply=m[c.last_reply],
-        host=m[c.host],
-        told_at=m[c.told_at],
-        sender=m[c.sender],
-        priority=m[c.priority],
-    )
+    return delivery_from([m[column] for column in DELIVERY_COLUMNS])
 
 
 def acceptance_of(row: Row[Any]) -> Acceptance:
-    c = acceptance.c
     m = row._mapping  # noqa: SLF001 - the public way to a column that two tables have
-    return Acceptance(
-        m[c.id],
-        m[c.at],
-        m[c.peer],
-        m[c.helo],
-        m[c.account_id],
-        m[c.reverse_path],
-        m[c.blob_id],
-        m[c.prefix],
-        m[c.size],
-        m[c.body],
-        bool(m[c.smtputf8]),
-        m[c.envid],
-        m[c.ret],
-        m[c.release_at],
-        m[c.subject],
-        m[c.message_id],
-        m[c.deliver_by],
-        m[c.by_mode],
-        m[c.priority],
-    )
+    return acceptance_from([m[column] for column in ACCEPTANCE_COLUMNS])
+
+
+def delivery_from(values: Sequence[Any]) -> Delivery:
+    """`values` are those of `DELIVERY_COLUMNS`."""
+    made = list(values)
+    made[_STATE] = State(made[_STATE])
+    return Delivery(*made)
+
+
+def acceptance_from(values: Sequence[Any]) -> Acceptance:
+    """`values` are those of `ACCEPTANCE_COLUMNS`."""
+    made = list(values)
+    made[_SMTPUTF8] = bool(made[_SMTPUTF8])
+    return Acceptance(*made)

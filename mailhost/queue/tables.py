@@ -5,6 +5,7 @@ from sqlalchemy import Column, Index, Integer, SmallInteger, Table, text
 from mailhost.database.types import METADATA, Identifier, Moment, Number, Octets, String
 
 WAITS = text("next_try IS NOT NULL")
+IS_LEASED = text("leased_by IS NOT NULL")
 
 acceptance = Table(
     "acceptance",
@@ -64,5 +65,6 @@ delivery = Table(
         "priority", SmallInteger, nullable=False, server_default="0"
     ),  # the message's, beside what it is ordered with
     Index(None, "destination", "next_try", sqlite_where=WAITS, postgresql_where=WAITS),
+    Index(None, "leased_by", sqlite_where=IS_LEASED, postgresql_where=IS_LEASED),
     Index(None, "destination", "sender", "priority", "next_try", sqlite_where=WAITS, postgresql_where=WAITS),
 )

@@ -7,12 +7,13 @@ from mailhost.events.event import Events
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
 from mailhost.relay.handshake import Smarthost
+from mailhost.relay.lane import LaneSettings
 from mailhost.relay.mx import Ourselves
 from mailhost.relay.notices import Notices, NoticeSettings
 from mailhost.relay.reach import Reach
-from mailhost.relay.routes import Routes
+from mailhost.relay.routes import ALL_OTHERS, Routes
 from mailhost.relay.schedule import Schedule
-from mailhost.relay.worker import Relay
+from mailhost.relay.worker import Relay, Settings
 from mailhost.smtp.client.dialogue import Timeouts
 
 
@@ -25,7 +26,21 @@ def relay_of(config: Config, services: Services, told: Notices) -> Relay:
         connector(config, services.events),
         told,
         f"node {config.server.node}",
+        pace(config),
     )
+
+
+def pace(config: Config) -> Settings:
+    relay = config.relay
+    routes = Routes(relay.routes)
+
+    def rate(destination: str) -> int:
+        route = routes.of(destination)
+        whose = destination if route is None else route.host
+        return relay.rates.get(whose, relay.rates.get(ALL_OTHERS, 0))
+
+    lane = LaneSettings(relay.most_connections, relay.idle_timeout)
+    return Settings(lane, relay.most_connections_in_all, rate, grace=config.server.grace)
 
 
 def notices(config: Config, services: Services) -> Notices:
@@ -35,7 +50,7 @@ def notices(config: Config, services: Services) -> Notices:
         services.blobs,
         services.directory,
         services.events,
-        Schedule(warn=relay.warn_after),
+        Schedule(relay.retry_after, relay.give_up_after, relay.warn_after),
         NoticeSettings(config.server.host, int(relay.return_octets), relay.most_notices),
         services.scan,
     )

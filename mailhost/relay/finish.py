@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.database.errors import Refused
+from mailhost.database.marks import long_by
 from mailhost.database.transaction import Transaction
 from mailhost.delivery.accept import Accepted, AcceptRequest, accept
 from mailhost.ids import DeliveryId
@@ -22,6 +23,7 @@ class Notice:
     """Of which the sender shall not hear such a thing again; when it has heard of all of them already, this notice does not go out."""
 
 
+@long_by(lambda results, _: len(results))
 def finish(tx: Transaction, results: Sequence[Result], notices: Sequence[Notice]) -> list[Accepted | None]:
     """Settle, and accept the notices. Answers for each notice; None for one that came too late: others have ended or told it."""
     waiting = told.still_waiting(tx, [each.delivery for each in results]) if notices else set()

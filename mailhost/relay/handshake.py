@@ -33,6 +33,8 @@ class Connection:
 
     client: Client
     host: Host
+    messages: int = 0
+    """That it has carried."""
 
 
 @dataclass(frozen=True, slots=True)

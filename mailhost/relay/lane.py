@@ -1,180 +1,236 @@
-"""One destination: what is due for it, over a few connections that are used again and again.
+"""One destination: its jobs, and the few connections that carry them, each used again and again.
 
 Nothing that happens here delays another destination. How many connections there may be grows with success and falls with failure.
+Read `Lane` (jobs in, connections begun and ended) with `handover` (one message over one connection).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, groupby
+from datetime import timedelta
 
-from mailhost.events.event import FAULT, QUEUE_TRY, Events
-from mailhost.queue.values import Acceptance, Delivery
-from mailhost.relay.attempt import Connection, Connector, Trouble, told
-from mailhost.relay.contents import Contents
-from mailhost.relay.envelope import batches, is_too_many, outgoing
-from mailhost.relay.outcome import Outcomes
-from mailhost.smtp.client.heard import Heard
-from mailhost.smtp.client.transaction import Sent, Unfit
-from mailhost.transport.channel import ChannelError
+from mailhost.queue.values import Share
+from mailhost.relay.attempt import Connection, Connector, Trouble
+from mailhost.relay.handover import BrokenOff, HandOver, Spent
+from mailhost.relay.job import Job
+from mailhost.relay.slots import Slots
 
 FIRST_CONNECTIONS = 2
 MOST_BREAKS = 3
 """Connections in a row that break off in the middle of a message. One may be that message's doing, and must not keep the others from
 a host that is well; so many are the host's."""
+LOW = 25
+"""Jobs that are left when more are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One message for some recipients of one destination."""
-
-    acceptance: Acceptance
-    deliveries: tuple[Delivery, ...]
+class LaneSettings:
+    most_connections: int = 10
+    """To one destination."""
+    idle: timedelta = timedelta(seconds=3)
+    """How long a connection is kept for the next message."""
+    most_a_minute: int = 0
+    """Messages to one destination; 0 sets no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What all lanes share."""
 
-    events: Events
     connector: Connector
-    outcomes: Outcomes
-    connections: asyncio.Semaphore
-    """Of all lanes together."""
-    contents: Contents
+    hand_over: HandOver
+    slots: Slots
 
 
 class Lane:
-    """Kept while its destination has mail: it remembers how many connections went well."""
+    """Kept while its destination has mail, and for its idle connections."""
 
-    def __init__(self, destination: str, tools: Tools, most_connections: int) -> None:
+    def __init__(self, destination: str, tools: Tools, settings: LaneSettings = LaneSettings()) -> None:
         self.destination = destination
-        self._tools = tools
-        self._most = most_connections
-        self._allowed = min(FIRST_CONNECTIONS, most_connections)
+        self._tools, self._settings = tools, settings
+        self._idle = settings.idle.total_seconds()
+        self._interval = 60 / settings.most_a_minute if settings.most_a_minute else 0.0
+        self._next_turn = 0.0
+        self._most = 1 if self._interval > 1 else settings.most_connections
+        self._allowed = float(min(FIRST_CONNECTIONS, self._most))
+        self._jobs: deque[Job] = deque()
+        self._under_way = 0
+        self._connections: set[asyncio.Task[Trouble | None]] = set()
+        self._more = asyncio.Event()
+        """Jobs have come; for connections that idle."""
+        self._changed = asyncio.Event()
+        self._is_ending = False
+        self._fault: BaseException | None = None
+        self.claimed: set[Share] = set()
+        """What was claimed from, since all was settled."""
+        self.trouble: Trouble | None = None
+        """Why not even one connection was of use."""
         self.failures = 0
-        """Times in a row that no connection could be made."""
+        """Times in a row that this was so."""
+        self.has_recovered = False
+        """Whether it has ended with success, and nobody has looked yet."""
 
-    async def carry(self, claimed: Sequence[tuple[Delivery, Acceptance]]) -> Trouble | None:
-        """Hand over what is claimed. Answers with why not even one connection was of use."""
-        jobs = _jobs(claimed)
-        count = min(len(jobs), self._allowed)
-        troubles = await asyncio.gather(*(self._connection(jobs) for _ in range(count)))
-        found = [each for each in troubles if each is not None]
-        if found:
-            self._allowed = max(self._allowed // 2, 1)
+    # For whoever has jobs.
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        self._jobs.extend(jobs)
+        self._more.set()
+        self._begin()
+
+    def take_back(self) -> list[Job]:
+        """The jobs that nobody has begun; the trouble is over with them."""
+        jobs = list(self._jobs)
+        self._jobs.clear()
+        self.trouble = None
+        return jobs
+
+    @property
+    def is_hungry(self) -> bool:
+        return len(self._jobs) <= LOW and self.trouble is None
+
+    @property
+    def is_done(self) -> bool:
+        return not self._jobs and not self._under_way
+
+    @property
+    def is_asleep(self) -> bool:
+        """Without jobs and connections: nothing is lost with it."""
+        return self.is_done and not self._connections and not self.failures
+
+    async def changed(self) -> None:
+        """Until there is something to look at. Raises what went wrong here."""
+        if self._fault is None:
+            await self._changed.wait()
+        self._changed.clear()
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+
+    def nudge(self) -> None:
+        """There may be more for it."""
+        self._changed.set()
+
+    async def end(self, within: float) -> None:
+        """What is under way may come to its end, for so long; nothing new begins."""
+        self._is_ending = True
+        self._jobs.clear()
+        self._more.set()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=within)
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    # Connections.
+
+    def _begin(self) -> None:
+        """As many as there are jobs for, and as are allowed."""
+        if self._is_ending or self.trouble is not None:
+            return
+        while len(self._connections) < min(int(self._allowed), self._under_way + len(self._jobs)):
+            task = asyncio.ensure_future(self._connection())
+            self._connections.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Trouble | None]) -> None:
+        self._connections.discard(task)
+        if task.cancelled():
+            return
+        if (fault := task.exception()) is not None:
+            self._fault = fault
+        elif (trouble := task.result()) is None:
+            self._begin()
         else:
-            self._allowed = min(self._allowed * 2, self._most)
-        if len(found) < count:
-            self.failures = 0
-            if jobs:  # left by connections that broke off: the others were at their end already
-                return await self.carry([(row, job.acceptance) for job in jobs for row in job.deliveries])
-            return None
-        self.failures += 1
-        for job in jobs:
-            await self._tools.outcomes.failed(job.acceptance, job.deliveries, found[0])
-        return found[0]
+            self._allowed = max(self._allowed / 2, 1)
+            if self._connections:
+                self._begin()
+            elif self._jobs:
+                self.failures += 1
+                self.trouble = trouble
+        self._changed.set()
 
-    async def _connection(self, jobs: deque[Job]) -> Trouble | None:
-        """One connection after another, while there are jobs. Answers with why none was of use to anybody."""
-        async with self._tools.connections:
-            breaks, handed_over = 0, 0
-            while jobs:
+    async def _connection(self) -> Trouble | None:
+        """One connection after another, while there are jobs. Answers with why the last one was of no use."""
+        breaks = 0
+        while self._jobs:
+            await self._wait_for_turn()
+            async with self._tools.slots:
                 try:
                     connection = await self._tools.connector.open(self.destination)
                 except Trouble as trouble:
-                    return None if handed_over else trouble
+                    return trouble
                 try:
-                    while jobs and not connection.client.is_spent:
-                        await self._hand_over(connection, jobs.popleft())
-                        breaks, handed_over = 0, handed_over + 1
-                except _Spent as spent:
-                    jobs.appendleft(spent.left)
-                except _BrokenOff as broken:
+                    while (job := await self._next(connection)) is not None:
+                        await self._carry(connection, job)
+                        breaks = 0
+                except Spent as spent:
+                    self._jobs.appendleft(spent.left)
+                except BrokenOff as broken:
                     breaks += 1
                     if breaks >= MOST_BREAKS:
-                        return None if handed_over else broken.trouble
+                        return broken.trouble
                 finally:
                     await connection.client.quit()
         return None
 
-    async def _hand_over(self, connection: Connection, job: Job) -> None:
-        """Each recipient hears its own answer. Raises `_BrokenOff`."""
-        client, host = connection.client, connection.host.name
-        left = deque(batches(job.deliveries, client.abilities))
-        while left:
-            some = left.popleft()
-            if (
-                client.is_spent
-            ):  # it takes no more messages (RFC 9422 section 4.1): the others go over the next connection
-                raise _Spent(Job(job.acceptance, tuple(row for rows in [some, *left] for row in rows)))
-            names = [each.recipient for each in some]
-            self._tools.events.publish(
-                QUEUE_TRY, journey=job.acceptance.journey, data={"recipients": names, "host": host}
-            )
-            try:
-                message = await outgoing(self._tools.contents, job.acceptance, some)
-            except Exception as fault:  # noqa: BLE001 - a message that cannot be read must not keep the others
-                self._fault(job.acceptance, fault)
-                trouble = Trouble("4.3.0", "its text cannot be read here; the log says why")
-                await self._tools.outcomes.failed(job.acceptance, [*some, *chain(*left)], trouble)
-                return
-            sent = await client.send(message)
-            again = await self._tell(job.acceptance, some, sent, host)
-            if sent.broken is not None:
-                if not isinstance(sent.broken, ChannelError | OSError):
-                    self._fault(job.acceptance, sent.broken)
-                trouble = told(sent.broken, client.step, host)
-                rest = [row for row, answer in zip(some, sent.answers, strict=True) if answer is None]
-                await self._tools.outcomes.failed(job.acceptance, [*rest, *again, *chain(*left)], trouble)
-                raise _BrokenOff(trouble)
-            if again:
-                left.append(again)
+    async def _carry(self, connection: Connection, job: Job) -> None:
+        self._under_way += 1
+        try:
+            await self._tools.hand_over(connection, job)
+            self._went_well()
+        finally:
+            self._under_way -= 1
+            if self.is_done:
+                self._changed.set()
 
-    def _fault(self, accepted: Acceptance, fault: Exception) -> None:
-        cause = f"relay to {self.destination}: {fault!r}"
-        self._tools.events.publish(FAULT, journey=accepted.journey, cause=cause, data={"exception": fault})
+    def _went_well(self) -> None:
+        if self.failures:
+            self.failures, self.has_recovered = 0, True
+            self._changed.set()
+        self._allowed = min(self._allowed + 1 / self._allowed, self._most)
+        self._begin()
 
-    async def _tell(
-        self, accepted: Acceptance, some: Sequence[Delivery], sent: Sent, host: str
-    ) -> tuple[Delivery, ...]:
-        """Write down who was answered what. Answers with those who were too many for one transaction."""
-        answers = list(zip(some, sent.answers, strict=True))
-        heard = [(row, answer) for row, answer in answers if isinstance(answer, Heard)]
-        too_many: list[Delivery] = []
-        if any(answer.is_good for _, answer in heard):
-            too_many = [row for row, answer in heard if is_too_many(answer)]
-            heard = [(row, answer) for row, answer in heard if not is_too_many(answer)]
-        if heard:
-            await self._tools.outcomes.answered(accepted, heard, host, reports=sent.has_dsn)
-        for row, answer in answers:
-            if isinstance(answer, Unfit):
-                trouble = Trouble(answer.status, f"{answer.reason} ({host})", host=host)
-                await self._tools.outcomes.failed(accepted, [row], trouble)
-        return tuple(too_many)
+    async def _next(self, connection: Connection) -> Job | None:
+        """None when this connection is of no more use: spent, or idle for too long, or its turn is too far away."""
+        while self._jobs or await self._linger(connection):
+            if (wait := self._wait()) > self._idle or connection.client.is_spent:
+                return None
+            if wait > 0:
+                await asyncio.sleep(wait)
+            elif self._jobs:
+                return self._pop()
+        return None
 
+    def _pop(self) -> Job:
+        self._next_turn = max(self._now(), self._next_turn) + self._interval
+        job = self._jobs.popleft()
+        if len(self._jobs) == LOW or not self._jobs:
+            self._changed.set()
+        return job
 
-class _Spent(Exception):
-    """The connection has taken as many messages as it takes."""
+    async def _linger(self, connection: Connection) -> bool:
+        """Wait for the next job, while nobody else needs the place."""
+        until = self._now() + self._idle
+        while not self._jobs:
+            left = until - self._now()
+            if left <= 0 or self._is_ending or self._tools.slots.is_crowded or connection.client.is_spent:
+                return False
+            self._more.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._more.wait(), left)
+        return not self._is_ending
 
-    def __init__(self, left: Job) -> None:
-        super().__init__()
-        self.left = left
+    # Its pace.
 
+    def _wait(self) -> float:
+        return self._next_turn - self._now() if self._interval else 0.0
 
-class _BrokenOff(Exception):
-    """The connection is of no more use."""
+    async def _wait_for_turn(self) -> None:
+        if (wait := self._wait()) > 0:
+            await asyncio.sleep(wait)
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.reason)
-        self.trouble = trouble
-
-
-def _jobs(claimed: Sequence[tuple[Delivery, Acceptance]]) -> deque[Job]:
-    """Recipients of one message go together."""
-    found: deque[Job] = deque()
-    for _, rows in groupby(claimed, key=lambda row: row[1].journey):
-        some = list(rows)
-        found.append(Job(some[0][1], tuple(delivery for delivery, _ in some)))
-    return found
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -93,6 +93,12 @@ class Notices:
         """The results of one message and the notices that follow from them are one commit."""
         await self._commit(accepted, results, await self.after(accepted, deliveries, results))
 
+    def follow(self, accepted: Acceptance, deliveries: Sequence[Delivery], results: Sequence[Result]) -> bool:
+        """Whether anybody is to hear of these results."""
+        if not accepted.reverse_path:
+            return False
+        return bool(wishes.ended(deliveries, results)) or wishes.is_late(deliveries, results, self._late_from(accepted))
+
     async def settle_here(self, done: told.DoneHere) -> None:
         """What ended at this server, for a sender who asked to hear of it (RFC 3461 section 5.2.3)."""
         ids = tuple(each.id for each in done.deliveries)

@@ -1,41 +1,73 @@
 """What came of a try, written into the ledger and told as events: taken, refused, to be tried again, given up."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 
+from mailhost.database.database import Database
 from mailhost.events.event import QUEUE_DEFER, QUEUE_DONE, Events
 from mailhost.ids import Millis
+from mailhost.queue import claims
 from mailhost.queue.claims import Result
-from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.queue.values import Acceptance, Delivery, Share, State
 from mailhost.relay.attempt import Trouble
+from mailhost.relay.job import Job
 from mailhost.relay.notices import Notices
 from mailhost.relay.schedule import Schedule
 from mailhost.smtp.client.heard import Heard
+
+PAGE = 200
+"""Messages that are put off in one transaction."""
 
 
 class Outcomes:
     """Each recipient has a result of its own."""
 
-    def __init__(self, notices: Notices, events: Events, schedule: Schedule, clock: Callable[[], Millis]) -> None:
-        self._notices, self._events = notices, events
-        self._schedule, self._clock = schedule, clock
+    def __init__(
+        self,
+        database: Database,
+        notices: Notices,
+        events: Events,
+        schedule: Schedule,
+        clock: Callable[[], Millis],
+        waits: Callable[[Share, Millis], None],
+    ) -> None:
+        """`waits` hears what is to be tried again, and when."""
+        self._database, self._notices, self._events = database, notices, events
+        self._schedule, self._clock, self._waits = schedule, clock, waits
 
     async def answered(
         self, accepted: Acceptance, said: Sequence[tuple[Delivery, Heard]], host: str, *, reports: bool
     ) -> None:
         """The host has answered for each of these."""
-        deliveries = [delivery for delivery, _ in said]
-        await self._settle(accepted, deliveries, [self._result(accepted, *each, host, reports) for each in said])
+        job = Job(accepted, tuple(delivery for delivery, _ in said))
+        await self._settle(job, [self._result(accepted, *each, host, reports) for each in said])
 
     async def failed(self, accepted: Acceptance, deliveries: Sequence[Delivery], trouble: Trouble) -> None:
         """No host has answered for these."""
+        job = Job(accepted, tuple(deliveries))
+        await self._settle(job, self._failures(job, trouble))
+
+    async def put_off(self, jobs: Iterable[Job], trouble: Trouble) -> None:
+        """No host was there for any of them: those of which nobody is to hear are written down together."""
+        page: list[tuple[Job, list[Result]]] = []
+        for job in jobs:
+            results = self._failures(job, trouble)
+            if self._notices.follow(job.acceptance, job.deliveries, results):
+                await self._settle(job, results)
+            else:
+                page.append((job, results))
+            if len(page) == PAGE:
+                await self._settle_together(page)
+                page = []
+        await self._settle_together(page)
+
+    def _failures(self, job: Job, trouble: Trouble) -> list[Result]:
         heard = None if trouble.heard is None else str(trouble.heard)
         told = trouble.status, trouble.reason, heard, trouble.host
         if trouble.is_final:
             at = self._clock()
-            results = [Result(each.id, State.BOUNCED, *told, at) for each in deliveries]
-        else:
-            results = [self._later_or_never(accepted, each, *told) for each in deliveries]
-        await self._settle(accepted, deliveries, results)
+            return [Result(each.id, State.BOUNCED, *told, at) for each in job.deliveries]
+        return [self._later_or_never(job.acceptance, each, *told) for each in job.deliveries]
 
     def _result(self, accepted: Acceptance, delivery: Delivery, said: Heard, host: str, reports: bool) -> Result:
         at = self._clock()
@@ -55,16 +87,28 @@ class Outcomes:
         state = State.EXPIRED if next_try is None else State.WAITING
         return Result(delivery.id, state, status, reason, reply, host, at, next_try)
 
-    async def _settle(self, accepted: Acceptance, deliveries: Sequence[Delivery], results: Sequence[Result]) -> None:
-        await self._notices.settle(accepted, deliveries, results)
-        recipients = {each.id: each.recipient for each in deliveries}
+    async def _settle(self, job: Job, results: Sequence[Result]) -> None:
+        await self._notices.settle(job.acceptance, job.deliveries, results)
+        self._tell(job, results)
+
+    async def _settle_together(self, page: Sequence[tuple[Job, Sequence[Result]]]) -> None:
+        await self._database.write(claims.settle, [each for _, results in page for each in results])
+        for job, results in page:
+            self._tell(job, results)
+        await asyncio.sleep(0)
+
+    def _tell(self, job: Job, results: Sequence[Result]) -> None:
+        rows = {each.id: each for each in job.deliveries}
         for each in results:
+            row = rows[each.delivery]
+            if each.next_try is not None:
+                self._waits(row.share, each.next_try)
             kind = QUEUE_DEFER if each.state is State.WAITING else QUEUE_DONE
             data = {
-                "recipient": recipients[each.delivery],
+                "recipient": row.recipient,
                 "state": each.state.name.lower(),
                 "status": each.status,
                 "host": each.host,
                 "reply": each.reply,
             }
-            self._events.publish(kind, journey=accepted.journey, cause=each.reason, data=data)
+            self._events.publish(kind, journey=job.acceptance.journey, cause=each.reason, data=data)

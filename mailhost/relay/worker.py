@@ -1,4 +1,4 @@
-"""The relay: takes what is due from the ledger, destination by destination, and has it carried to the next host.
+"""The relay: takes what is due from the ledger, lane by lane, and has it carried to the next host.
 
 It is woken by a commit, by a hint of another process and by the time of the next try, never by looking again and again.
 """
@@ -6,44 +6,55 @@ It is woken by a commit, by a hint of another process and by the time of the nex
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import groupby
 
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
 from mailhost.events.event import FAULT, Events
-from mailhost.ids import Millis, now
+from mailhost.ids import Millis
 from mailhost.queue import claims
 from mailhost.queue.changes import Queued
-from mailhost.queue.claims import Claim
-from mailhost.queue.values import Acceptance, Delivery
+from mailhost.queue.claims import Claim, Taken
+from mailhost.queue.values import Acceptance, Delivery, Share
 from mailhost.relay.agenda import Agenda
 from mailhost.relay.attempt import Connector, Trouble
+from mailhost.relay.clock import Clock
 from mailhost.relay.contents import Contents
-from mailhost.relay.lane import Lane, Tools
+from mailhost.relay.handover import HandOver
+from mailhost.relay.job import jobs_of
+from mailhost.relay.lane import Lane, LaneSettings, Tools
 from mailhost.relay.notices import Notices
 from mailhost.relay.outcome import Outcomes
+from mailhost.relay.slots import Slots
 from mailhost.store.octets import BlobStore
 
-MOST_CLAIMED = 200
-"""Rows that one lane has at a time."""
+MOST_CLAIMED = 100
+"""Rows that a lane takes at a time."""
+MOST_SHARES = 50
+"""That one claim goes through."""
 PAGE = 1_000
 """Rows that are put off together when a destination cannot be reached."""
 MOST_LANES = 10_000
 """That are remembered."""
 LEASE = timedelta(minutes=15)
-RENEW_EVERY = timedelta(minutes=5)
 FAILED_AGAIN = timedelta(seconds=5)
 """After the database could not be written."""
 FAULTY_AGAIN = timedelta(minutes=1)
+LOOK_SELDOM = 10
+"""Times that a look at the whole queue took pass before the next one."""
 
 
 @dataclass(frozen=True, slots=True)
-class LaneSettings:
-    most_connections: int = 10
-    """To one destination."""
+class Settings:
+    lane: LaneSettings = field(default_factory=LaneSettings)
     most_in_all: int = 500
+    """Connections to all hosts together."""
+    rate: Callable[[str], int] = lambda _: 0
+    """Messages a minute to a destination; 0 sets no limit."""
+    lease: timedelta = LEASE
+    grace: timedelta = timedelta(seconds=10)
+    """At the end, how long messages under way may take: one that is broken off may come twice."""
 
 
 class Relay:
@@ -57,21 +68,25 @@ class Relay:
         connector: Connector,
         notices: Notices,
         claimant: str,
-        settings: LaneSettings = LaneSettings(),
-        clock: Callable[[], Millis] = now,
+        settings: Settings = Settings(),
+        clock: Clock = Clock(),
     ) -> None:
         self._database, self._events, self._claimant = database, events, claimant
-        self._schedule = notices.schedule
-        self._settings = settings
-        self._clock = clock
-        outcomes = Outcomes(notices, events, self._schedule, clock)
-        connections = asyncio.Semaphore(settings.most_in_all)
-        self._tools = Tools(events, connector, outcomes, connections, Contents(blobs))
+        self._connector, self._schedule = connector, notices.schedule
+        self._settings, self._clock = settings, clock
         self._agenda = Agenda(connector.key)
+        self._outcomes = Outcomes(database, notices, events, self._schedule, clock.now, self._agenda.add)
+        hand_over = HandOver(Contents(blobs), self._outcomes, events)
+        self._tools = Tools(connector, hand_over, Slots(settings.most_in_all))
         self._lanes: dict[str, Lane] = {}
+        self._ready: dict[str, None] = {}
+        """Lanes whose moment has come, and for which there is no place yet."""
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._unclean: set[str] = set()
+        """Lanes that were left with claimed rows."""
         self._look = True
         """Whether the ledger must be asked who waits for what: at the start, and when another process has changed it."""
+        self._look_from = 0.0
         self._wake = asyncio.Event()
         database.subscribe(self._published)
 
@@ -81,7 +96,7 @@ class Relay:
         self._wake.set()
 
     async def run(self) -> None:
-        """Until it is cancelled; what is under way then is broken off, and tried again by the next one."""
+        """Until it is cancelled; what is under way then has its time to end, and what is broken off is tried again by the next one."""
         await self._database.write(claims.release, self._claimant, None)
         renewing = asyncio.ensure_future(self._renew())
         try:
@@ -90,99 +105,163 @@ class Relay:
                 if self._look:
                     await self._look_again()
                 self._begin()
-                await self._pause()
+                await self._clock.wait(self._wake, self._agenda.next_moment)
         finally:
             renewing.cancel()
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self._end()
+
+    async def _end(self) -> None:
+        for task in self._running.values():
+            task.cancel()
+        grace = self._settings.grace.total_seconds()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.gather(*(lane.end(grace) for lane in self._lanes.values()))
 
     async def _look_again(self) -> None:
+        """Seldom, where much waits: each look goes through all of it."""
+        loop = asyncio.get_running_loop()
+        if (left := self._look_from - loop.time()) > 0:
+            loop.call_later(left, self._wake.set)
+            return
+        begun = loop.time()
         self._look = False
-        for destination, at in (await self._database.read(claims.due)).items():
-            self._agenda.add(destination, at)
+        for share, at in (await self._database.read(claims.due)).items():
+            self._agenda.add(share, at)
+        self._look_from = loop.time() + LOOK_SELDOM * (loop.time() - begun)
 
     def _begin(self) -> None:
-        for lane in self._agenda.lanes(self._clock()):
-            if lane not in self._running:
-                self._running[lane] = asyncio.ensure_future(self._serve(lane))
-
-    async def _pause(self) -> None:
-        moment = self._agenda.next_moment
-        wait = None if moment is None else max(moment - self._clock(), 0) / 1000
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), wait)
+        """Lanes that could not be reached last time take half of the places at most."""
+        for name in self._agenda.lanes(self._clock.now()):
+            if name in self._running:
+                self._lanes[name].nudge()
+            else:
+                self._ready[name] = None
+        most = self._settings.most_in_all
+        failing = sum(self._lanes[name].failures > 0 for name in self._running)
+        for name in list(self._ready):
+            if len(self._running) >= most:
+                return
+            lane = self._lane(name)
+            if lane.failures and failing * 2 >= most:
+                continue
+            failing += lane.failures > 0
+            del self._ready[name]
+            self._running[name] = asyncio.ensure_future(self._serve(name, lane))
 
     async def _renew(self) -> None:
+        """A third of a lease is over; the time, too, to look whether a hint was lost."""
         while True:
-            await asyncio.sleep(RENEW_EVERY.total_seconds())
+            await asyncio.sleep(self._settings.lease.total_seconds() / 3)
             with suppress(CommitFailed):
-                await self._database.write(claims.renew, self._claimant, self._later(LEASE))
+                await self._database.write(claims.renew, self._claimant, self._later(self._settings.lease))
+            self.look()
 
     def _published(self, changes: Sequence[object]) -> None:
         for change in changes:
             if isinstance(change, Queued):
                 for share in change.shares:
                     if share.destination:
-                        self._agenda.add(share.destination, self._clock())
+                        self._agenda.add(share, self._clock.now())
                 self._wake.set()
 
     # One lane.
 
-    async def _serve(self, lane: str) -> None:
-        """Carry all that is due in it; afterwards its next time is known."""
+    async def _serve(self, name: str, lane: Lane) -> None:
+        """Carry all that is due in it. Whatever goes wrong with it must not end the relay."""
         try:
-            while names := self._agenda.take(lane, self._clock()):
-                await self._carry_due(lane, names)
+            if name in self._unclean:
+                await self._clean(name, lane)
+            await self._carry(name, lane)
+        except CommitFailed as failure:
+            self._events.publish(FAULT, cause=f"relay to {name}: {failure}")
+            self._leave(name, lane, FAILED_AGAIN)
+        except Exception as fault:  # noqa: BLE001
+            self._events.publish(FAULT, cause=f"relay to {name}: {fault!r}", data={"exception": fault})
+            self._leave(name, lane, FAULTY_AGAIN)
         finally:
-            self._running.pop(lane, None)
-            self._agenda.again(lane)
+            self._running.pop(name, None)
+            self._agenda.again(name)
             self._wake.set()
 
-    async def _carry_due(self, lane: str, names: Sequence[str]) -> None:
-        """Whatever goes wrong with it must not end the relay."""
-        try:
-            await self._carry(lane, names)
-            for destination, at in (await self._database.read(claims.next_due, names)).items():
-                self._agenda.add(destination, at)
-        except CommitFailed as failure:
-            self._events.publish(FAULT, cause=f"relay to {lane}: {failure}")
-            self._put_on(names, FAILED_AGAIN)
-        except Exception as fault:  # noqa: BLE001
-            self._events.publish(FAULT, cause=f"relay to {lane}: {fault!r}", data={"exception": fault})
-            self._put_on(names, FAULTY_AGAIN)
-            with suppress(CommitFailed):
-                await self._database.write(claims.release, self._claimant, names)
+    def _lane(self, name: str) -> Lane:
+        if (lane := self._lanes.get(name)) is not None:
+            return lane
+        if len(self._lanes) >= MOST_LANES:
+            self._lanes = {each: its for each, its in self._lanes.items() if each in self._running or not its.is_asleep}
+        destination = self._agenda.destinations(name)[0]
+        lane = Lane(destination, self._tools, self._lane_settings(destination))
+        self._lanes[name] = lane
+        return lane
 
-    def _put_on(self, names: Sequence[str], wait: timedelta) -> None:
-        for name in names:
-            self._agenda.add(name, self._later(wait))
+    def _lane_settings(self, destination: str) -> LaneSettings:
+        return replace(self._settings.lane, most_a_minute=self._settings.rate(destination))
 
-    async def _carry(self, name: str, destinations: Sequence[str]) -> None:
-        lane = self._lanes.get(name)
-        if lane is None:
-            if len(self._lanes) >= MOST_LANES:
-                self._lanes.clear()
-            lane = self._lanes[name] = Lane(destinations[0], self._tools, self._settings.most_connections)
-        while claimed := await self._claim(destinations, MOST_CLAIMED):
-            trouble = await lane.carry(claimed)
-            if trouble is not None and not trouble.is_final:
-                await self._put_off(name, lane, destinations, trouble)
-                return
+    async def _carry(self, name: str, lane: Lane) -> None:
+        while True:
+            if lane.trouble is not None:
+                if not await self._put_off(name, lane, lane.trouble):
+                    return
+            elif lane.has_recovered:
+                await self._call_back(name, lane)
+            elif lane.is_hungry and (shares := self._take(name, lane)):
+                lane.add(jobs_of(await self._claim(shares, MOST_CLAIMED)))
+            elif not lane.is_done:
+                await lane.changed()
+            else:
+                break
+        lane.claimed.clear()
         self._agenda.open(name)
 
-    async def _claim(self, destinations: Sequence[str], most: int) -> Sequence[tuple[Delivery, Acceptance]]:
-        claim = Claim(tuple(destinations), self._claimant, self._clock(), self._later(LEASE), most)
-        return await self._database.write(claims.take, claim)
+    def _take(self, name: str, lane: Lane) -> list[Share]:
+        shares = self._agenda.take(name, self._clock.now(), MOST_SHARES)
+        lane.claimed.update(shares)
+        return shares
 
-    async def _put_off(self, name: str, lane: Lane, destinations: Sequence[str], trouble: Trouble) -> None:
-        """Nobody is there: what else is due was tried by this, too, and nothing is tried before the lane's own time."""
-        wait = self._schedule.waits[min(lane.failures - 1, len(self._schedule.waits) - 1)]
+    async def _claim(self, shares: Sequence[Share], most: int) -> list[tuple[Delivery, Acceptance]]:
+        each = max(most // len(shares), 1)
+        claim = Claim(tuple(shares), self._claimant, self._clock.now(), self._later(self._settings.lease), each)
+        taken: Taken = await self._database.write(claims.take, claim)
+        for share, at in taken.next.items():
+            self._agenda.add(share, at)
+        return taken.rows
+
+    async def _put_off(self, name: str, lane: Lane, trouble: Trouble) -> bool:
+        """Nobody is there: what else is due was tried by this, too, and nothing is tried before the lane's own time.
+
+        Answers with whether to go on: what is final for one is final for the next when its turn comes.
+        """
+        await self._outcomes.put_off(lane.take_back(), trouble)
+        if trouble.is_final:
+            return True
+        while shares := self._take(name, lane):
+            await self._outcomes.put_off(jobs_of(await self._claim(shares, PAGE)), trouble)
+        waits = self._schedule.waits
+        self._agenda.close(name, self._later(waits[min(lane.failures, len(waits)) - 1]))
+        lane.claimed.clear()
+        return False
+
+    async def _call_back(self, name: str, lane: Lane) -> None:
+        """Somebody is there again: what was put off because nobody was need not wait for its time."""
+        lane.has_recovered = False
+        destinations, at = self._agenda.destinations(name), self._clock.now()
+        for some in (destinations[first : first + PAGE] for first in range(0, len(destinations), PAGE)):
+            for share in await self._database.write(claims.come_again, some, at):
+                self._agenda.add(share, at)
+
+    def _leave(self, name: str, lane: Lane, wait: timedelta) -> None:
+        """For later, when what is under way has come to its end."""
+        self._unclean.add(name)
+        lane.take_back()
+        for share in lane.claimed:
+            self._agenda.add(share, self._clock.now())
         self._agenda.close(name, self._later(wait))
-        while claimed := await self._claim(destinations, PAGE):
-            for _, rows in groupby(claimed, key=lambda row: row[1].journey):
-                some = list(rows)
-                await self._tools.outcomes.failed(some[0][1], [delivery for delivery, _ in some], trouble)
+
+    async def _clean(self, name: str, lane: Lane) -> None:
+        """What was claimed for it and not settled is due again."""
+        while not lane.is_done:
+            await lane.changed()
+        await self._database.write(claims.release, self._claimant, sorted({each.destination for each in lane.claimed}))
+        self._unclean.discard(name)
 
     def _later(self, wait: timedelta) -> Millis:
-        return Millis(self._clock() + wait // timedelta(milliseconds=1))
+        return Millis(self._clock.now() + wait // timedelta(milliseconds=1))

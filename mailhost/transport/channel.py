@@ -189,6 +189,11 @@ class Channel:
         return bool(self._input)
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it: the peer has ended it, or we have."""
+        return self.closed or self._ended
+
+    @property
     def is_full(self) -> bool:
         """Whether the peer reads more slowly than the session writes: it is time to `drain`."""
         return self._writable is not None

@@ -8,6 +8,7 @@ revision, down_revision = "0006", "0005"
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 WAITS = sa.text("next_try IS NOT NULL")
 OLD = "ix_delivery_destination_next_try"
+IS_LEASED = sa.text("leased_by IS NOT NULL")
 SHARE = "ix_delivery_destination_sender_priority_next_try"
 
 
@@ -25,9 +26,13 @@ def upgrade() -> None:
     columns = ["destination", "sender", "priority", "next_try"]
     op.create_index(OLD, "delivery", ["destination", "next_try"], sqlite_where=WAITS, postgresql_where=WAITS)
     op.create_index(SHARE, "delivery", columns, sqlite_where=WAITS, postgresql_where=WAITS)
+    op.create_index(
+        "ix_delivery_leased_by", "delivery", ["leased_by"], sqlite_where=IS_LEASED, postgresql_where=IS_LEASED
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_delivery_leased_by", "delivery")
     op.drop_index(SHARE, "delivery")
     op.drop_index(OLD, "delivery")
     op.create_index(OLD, "delivery", ["destination", "next_try"])

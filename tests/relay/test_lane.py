@@ -15,15 +15,18 @@ from mailhost.events.event import FAULT, Event, Events
 from mailhost.ids import now
 from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
-from mailhost.relay.attempt import Connector, RelaySettings
+from mailhost.relay.attempt import Connector, RelaySettings, Trouble
 from mailhost.relay.contents import Contents
 from mailhost.relay.dns import Resolver
 from mailhost.relay.envelope import batches, is_too_many
-from mailhost.relay.lane import MOST_BREAKS, Lane, Tools
+from mailhost.relay.handover import HandOver
+from mailhost.relay.job import jobs_of
+from mailhost.relay.lane import MOST_BREAKS, Lane, LaneSettings, Tools
 from mailhost.relay.notices import Notices, NoticeSettings
 from mailhost.relay.outcome import Outcomes
 from mailhost.relay.routes import Routes
 from mailhost.relay.schedule import Schedule
+from mailhost.relay.slots import Slots
 from mailhost.smtp.client.dialogue import Timeouts
 from mailhost.smtp.client.heard import Heard
 from mailhost.smtp.client.hello import Abilities
@@ -35,10 +38,16 @@ TEXT = b"Subject: x\r\n\r\n.dot\r\n"
 QUICK = Timeouts(greeting=5, command=5, data=5, block=5, end=5, message=10)
 
 
+class OneLane(Lane):
+    """With what its owner would do for it."""
+
+    outcomes: Outcomes
+
+
 @asynccontextmanager
 async def lane_to(
     host: Host, database: Database, folder: Path, protocol: str = "smtp"
-) -> AsyncIterator[tuple[Lane, BlobStore, Events]]:
+) -> AsyncIterator[tuple[OneLane, BlobStore, Events]]:
     """A lane whose only connection leads to this host."""
     async with twisted_here(), serving(host) as port:
         routes = Routes({"*": f"{protocol}:[127.0.0.1]:{port}"})
@@ -46,9 +55,12 @@ async def lane_to(
         resolver = Resolver([("127.0.0.1", 9)], timedelta(seconds=1))
         blobs, events = store(database, folder), Events()
         told = Notices(database, blobs, Directory(database), events, Schedule(), NoticeSettings("me.test"))
-        outcomes = Outcomes(told, events, told.schedule, now)
-        tools = Tools(events, Connector(resolver, settings), outcomes, asyncio.Semaphore(10), Contents(blobs))
-        yield Lane("blue.test", tools, 1), blobs, events
+        outcomes = Outcomes(database, told, events, told.schedule, now, lambda *_: None)
+        tools = Tools(Connector(resolver, settings), HandOver(Contents(blobs), outcomes, events), Slots(10))
+        lane = OneLane("blue.test", tools, LaneSettings(1))
+        lane.outcomes = outcomes
+        yield lane, blobs, events
+        await lane.end(5)
 
 
 async def ends(database: Database, acceptance: Acceptance) -> dict[str, Delivery]:
@@ -71,8 +83,15 @@ class Picky(Host):
         return super()._usual(verb, extensions)
 
 
-async def carry(lane: Lane, database: Database, *destinations: str) -> object:
-    return await lane.carry(await claimed(database, *(destinations or ("blue.test",))))
+async def carry(lane: OneLane, database: Database, *destinations: str) -> Trouble | None:
+    """All that is due; answers with why nobody was there."""
+    lane.add(jobs_of(await claimed(database, *(destinations or ("blue.test",)))))
+    while not lane.is_done and lane.trouble is None:
+        await lane.changed()
+    if (trouble := lane.trouble) is not None:
+        for job in lane.take_back():
+            await lane.outcomes.failed(job.acceptance, job.deliveries, trouble)
+    return trouble
 
 
 async def test_each_recipient_ends_by_its_own_answer(database: Database, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from mailhost.delivery.route import Recipient, Route
 from mailhost.ids import DeliveryId, JourneyId, MessageId, Millis, fresh, now
 from mailhost.message.structure import scan
 from mailhost.queue import claims
-from mailhost.queue.claims import Claim
-from mailhost.queue.values import Acceptance, Delivery
+from mailhost.queue.claims import Claim, Taken
+from mailhost.queue.values import Acceptance, Delivery, Share
 from mailhost.store.octets import BlobSettings, BlobStore, mapped
 from mailhost.store.values import Content
 
@@ -57,4 +57,6 @@ def _recipient(address: str, original: str | None) -> Recipient:
 
 async def claimed(database: Database, *destinations: str) -> Sequence[tuple[Delivery, Acceptance]]:
     moment = Millis(now() + 60_000)
-    return await database.write(claims.take, Claim(destinations, "test", moment, Millis(moment + 60_000), 1_000))
+    shares = tuple(map(Share, destinations))
+    taken: Taken = await database.write(claims.take, Claim(shares, "test", moment, Millis(moment + 60_000), 1_000))
+    return taken.rows

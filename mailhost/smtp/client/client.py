@@ -47,9 +47,14 @@ class Client:
 
     @property
     def is_spent(self) -> bool:
-        """Whether the server takes no further message over this connection (RFC 9422 section 4.1)."""
+        """Between messages: whether the server takes no further one over this connection (RFC 9422 section 4.1). What it says unasked is good-bye."""
         most = self.abilities.most_transactions
-        return not self.dialogue.is_sound or bool(most and self._transactions >= most)
+        return (
+            not self.dialogue.is_sound
+            or self.channel.is_over
+            or self.channel.has_input
+            or bool(most and self._transactions >= most)
+        )
 
     async def greet(self) -> None:
         """Hear the greeting, and say EHLO; HELO where that is not known. Raises `Declined`."""

@@ -58,8 +58,9 @@ class Dialogue:
 
     async def say(self, step: str, lines: Sequence[str], within: float, *, secret: bool = False) -> None:
         """Some commands in one packet, each of which is owed a reply."""
+        self.step = step
         await self.in_step(within)
-        self.step, self.channel.timeout = step, within
+        self.channel.timeout = within
         octets = "".join(f"{line}\r\n" for line in lines).encode()
         if self.watch is not None:
             self.watch("C", MASKED if secret else octets)

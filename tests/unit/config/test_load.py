@@ -1,5 +1,6 @@
 """One line says what is wrong: file, key, cure."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -169,3 +170,19 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
         ConfigProblem, match=r"no\.toml: no such file; name yours with --config PATH, or make one: mailhost setup"
     ):
         load(tmp_path / "no.toml")
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("relay.retry_after=[]", "must not be empty"),
+        ('relay.retry_after=["0s"]', "each must be at least 1s"),
+        ('relay.retry_after=["1m", "x"]', 'write it like "30s", "5m" or "7d"'),
+        ("relay.retry_after=5", 'write a list of durations: ["1m", "5m"]'),
+        ('relay.rates={"a" = 0}', "each must be at least 1"),
+        ('relay.rates={"a" = "x"}', 'write a table of numbers: {"..." = 60}'),
+    ],
+)
+def test_lists_and_tables_say_what_they_hold(written: str, cure: str) -> None:
+    with pytest.raises(ConfigProblem, match=re.escape(cure)):
+        load(None, [written])

@@ -1,0 +1,25 @@
+"""What a lane carries: one message for some recipients of one destination."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailhost.queue.values import Acceptance, Delivery
+from mailhost.relay.turns import by_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Its rows are claimed."""
+
+    acceptance: Acceptance
+    deliveries: tuple[Delivery, ...]
+
+
+def jobs_of(claimed: Sequence[tuple[Delivery, Acceptance]]) -> list[Job]:
+    """Recipients of one message go together, and messages by turns."""
+    found: dict[int, list[Delivery]] = {}
+    accepted = {acceptance.journey: acceptance for _, acceptance in claimed}
+    for delivery, _ in claimed:
+        found.setdefault(delivery.journey, []).append(delivery)
+    jobs = [Job(accepted[rows[0].journey], tuple(rows)) for rows in found.values()]
+    return by_turns(jobs, lambda job: job.deliveries[0].share)
