@@ -29,6 +29,8 @@ from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.assembly import notices, relay_of
+from mailhost.relay.failures import FailuresTold
+from mailhost.relay.gathering import Gathering
 from mailhost.relay.reports_here import ReportsHere
 from mailhost.reloading import Read, Reloading
 from mailhost.smtp.factory import SMTPFactory
@@ -143,13 +145,15 @@ def take(
 def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
-    told = notices(config, services)
+    gathering = Gathering(config.relay.gather_failures)
+    told = notices(config, services, gathering)
     services.hints.subscribe(Kind.QUEUE, lambda _: waiting.look())
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
+        "failures": FailuresTold(services.database, told, gathering, services.events).run(),
         "reports": ReportsHere(services.database, told, services.events).run(),
     }
     if config.relay.enabled:
