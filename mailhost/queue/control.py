@@ -185,7 +185,7 @@ def free(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> list[Deliver
     return [DeliveryId(id_) for id_ in tx.execute(select(delivery.c.id).where(mine).with_for_update()).scalars()]
 
 
-@long_by(len)
+@long_by(lambda ids, *_: len(ids))
 def lease(tx: Transaction, ids: Sequence[DeliveryId], claimant: str, at: Millis, until: Millis) -> list[DeliveryId]:
     """Theirs who are about to end them. Answers with those that were to be had."""
     mine = free(tx, ids, at)
