@@ -24,6 +24,10 @@ def meant(status: str | None, reply: str | None) -> "Meaning | None":
     return meaning(status, reply, language=language()) if status else None
 
 
+def text_of(found: "Meaning | None") -> str:
+    return found.text if found else ""
+
+
 def meant_in_all(status: str | None, reply: str | None) -> dict[str, str] | None:
     """For programs, in each language."""
     from mailhost.relay.meanings import Language, meaning

@@ -32,11 +32,12 @@ DORA = "dora@example.org"
 
 async def bounce(here: World, choice: Choice, why: str = "") -> Done:
     by_hand = ReturnByHand(here.database, here.notices, why)
-    return await queue.act(here.database, choice, Act("bounce"), by_hand.perform)
+    return await queue.act(here.database, choice, Act("bounce", words={"reason": why} if why else {}), by_hand.perform)
 
 
 async def redirected(here: World, choice: Choice, to: str) -> tuple[Done, int]:
-    places, _ = await here.database.read(resolve, *to.rsplit("@", 1))
+    local, _, domain = to.rpartition("@")
+    places, _ = await here.database.read(resolve, local, domain)
     circles = []
 
     async def perform(found: Sequence[Waiting], acts: queue.Traces) -> Any:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from mailhost.ids import JourneyId, Millis
 from mailhost.relay import gathering
 from mailhost.relay.gathering import Gathering
@@ -59,15 +61,13 @@ def test_each_further_notice_comes_after_twice_the_time() -> None:
     assert len(moments) == 13
 
 
-def test_what_is_too_much_for_memory_is_asked_of_the_ledger() -> None:
+def test_what_is_too_much_for_memory_is_asked_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_REMEMBERED", 1)
     its = Gathering(timedelta(minutes=1), Time())
     its.look = False
-    most, gathering.MOST_REMEMBERED = gathering.MOST_REMEMBERED, 1
-    try:
-        its.add(ONE, is_last=False)
-        assert not its.look
-        its.add(OTHER, is_last=False)
-        assert its.look
-        assert not its.holds(OTHER)
-    finally:
-        gathering.MOST_REMEMBERED = most
+    looks = []
+    for journey in (ONE, ONE, OTHER):
+        its.add(journey, is_last=False)
+        looks.append(its.look)
+    assert looks == [False, False, True]
+    assert not its.holds(OTHER)
