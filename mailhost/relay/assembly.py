@@ -81,7 +81,7 @@ def _notices(
 
 def connector(config: Config, events: Events) -> Connector:
     resolver = Resolver([address_and_port(each, 53) for each in config.dns.servers], config.dns.timeout)
-    return Connector(resolver, relay_settings(config), Reach(events))
+    return Connector(resolver, relay_settings(config), Reach(events), events)
 
 
 def relay_settings(config: Config) -> RelaySettings:

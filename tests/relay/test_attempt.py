@@ -47,14 +47,14 @@ async def connecting(first: Host | None, second: Host | None = None, **settings:
                 "127.0.0.1",
                 free_port() if host is None else await stack.enter_async_context(serving(host)),
             )
-        reach = settings.pop("reach", None)
+        reach, events = settings.pop("reach", None), settings.pop("events", None)
         all_settings: dict[str, Any] = {
             "allow_private_targets": True,
             "connect_map": places,
             "timeouts": QUICK,
         } | settings
         resolver = Resolver([("127.0.0.1", dns)], timedelta(seconds=2))
-        yield Connector(resolver, RelaySettings("me.test", **all_settings), reach)
+        yield Connector(resolver, RelaySettings("me.test", **all_settings), reach, events)
 
 
 def free_port() -> int:
@@ -271,13 +271,14 @@ def password_file(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def smarthost(
-    host: Host, tmp_path: Path, password_file: Path, names: tuple[str, ...] = ("smart.test",)
+    host: Host, tmp_path: Path, password_file: Path, names: tuple[str, ...] = ("smart.test",), **settings: Any
 ) -> AsyncIterator[Connector]:
     made, host.context = certificates(tmp_path / "tls", *names)
     async with serving(host) as port:
         routes = Routes({"*": f"smtp{'s' if host.implicit_tls else ''}:smart.test:{port}"}, logs_in=True)
         smart = Smarthost("user", password_file, made.ca)
-        async with connecting(None, routes=routes, smarthost=smart, allow_private_targets=False) as connector:
+        settings |= {"routes": routes, "smarthost": smart, "allow_private_targets": False}
+        async with connecting(None, **settings) as connector:
             yield connector
 
 
