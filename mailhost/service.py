@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IListeningPort
 from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
+from mailhost.config.networks import read_network
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
@@ -273,6 +274,7 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         message_timeout=listener.message_timeout.total_seconds(),
         least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
+        networks=() if submission else tuple(map(read_network, config.relay.networks)),
     )
 
 

@@ -30,7 +30,7 @@ def sentences(found: Journey | Incident) -> Iterator[str]:
 
 def _journey(journey: Journey) -> Iterator[str]:
     accepted = journey.acceptance
-    by = f"{accepted.peer or 'this server itself'}{', logged in' if accepted.login is not None else ''}"
+    by = f"{accepted.peer or 'this server itself'}{_right(journey)}"
     yield (
         f"{text_of(accepted.journey)}: accepted {_moment(accepted.at)} from <{accepted.reverse_path}> ({by}), "
         f"{accepted.size:,} octets, for {_people(journey)}"
@@ -44,6 +44,15 @@ def _journey(journey: Journey) -> Iterator[str]:
                 yield f"    {_clock(act.at, accepted.at)} {ACTS[act.kind](act.data)}"
         for line in _afterwards(each, accepted.at):
             yield f"    {line}"
+
+
+def _right(journey: Journey) -> str:
+    """By which right it was taken: for other hosts' mail there are two."""
+    if journey.acceptance.login is not None:
+        return ", logged in"
+    named = [each.delivery for each in journey.copies if each.delivery.parent is None]
+    is_listed = journey.acceptance.peer and any(row.destination for row in named)
+    return ", of a listed network" if is_listed else ""
 
 
 def _is_about(act: Entry, copy: Copy) -> bool:

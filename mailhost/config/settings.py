@@ -263,6 +263,10 @@ class Relay(Section, frozen=True):
 
     enabled: bool = False
     """Whether to send it. Switched off, it is accepted from users and waits. Off by default until all of its parts are proven."""
+    networks: tuple[str, ...] = ()
+    """Networks whose hosts send through this server without a login, on the port of [smtp]: printers, scanners, programs of your own; such as
+    "192.0.2.0/24" or "2001:db8::/32". They may send as anybody: name your own networks only, and none in which a proxy or a
+    container's gateway stands for all who come from outside. None: nobody."""
     port: Port = 25
     """The TCP port of other hosts. They know no other than 25; labs do."""
     connect_map: dict[str, str] = {}

@@ -153,6 +153,10 @@ class Incoming:
         if self._session.settings.submission:
             self._authors = Authors.of(header)
             return submitted(header, host, self.journey, self._at)
+        if self._session.network is not None and not self._hops:
+            # A printer's mail begins here, and gets what it lacks (RFC 5321 section 6.4, RFC 6409 section 8); that of a host
+            # which passes on what has come to it stays as it is.
+            return submitted(header, host, self.journey, self._at)
         return received(header, host)
 
     def _acceptance(self, content: Content) -> Acceptance:
@@ -212,4 +216,5 @@ class Incoming:
                 "state": row.state.name.lower(),
             }
             data |= {} if row.uid is None else {"uid": row.uid}
+            data |= {} if self._session.network is None else {"network": str(self._session.network)}
             self._session.publish(kind, journey=self.journey, data=data | {"octets": acceptance.size})

@@ -21,6 +21,7 @@ Things that can be given (each line one):
     messages of at most 1000 octets
     at most 2 recipients                   and the others: SMTP only; hops, transactions and commands likewise
     messages held for at most 1000 seconds SMTP only: what FUTURERELEASE offers
+    hosts of 192.0.2.0/24 may relay        SMTP only: without a login; all clients are 192.0.2.1
     submission                             a listener for users, who log in
     office@example.org stands for bob@example.org
     without SIZE                           an extension that the listener does not speak
@@ -38,6 +39,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from mailhost.config.networks import read_network
 from mailhost.conversation.services import Limits
 from mailhost.imap.session import IMAPSettings
 from mailhost.message.form import Form
@@ -276,6 +278,8 @@ class _Given:
             self.smtp = replace(self.smtp, longest_hold=int(found[1]))
         elif found := re.fullmatch(r"without (\S+)", text):
             self.without.append(found[1])
+        elif found := re.fullmatch(r"hosts of (\S+) may relay", text):
+            self.smtp = replace(self.smtp, networks=(read_network(found[1]),))
         elif text == "submission":
             self.smtp = replace(self.smtp, submission=True)
         elif found := re.fullmatch(r"(\S+@\S+) stands for (\S+@\S+)", text):
