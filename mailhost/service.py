@@ -268,6 +268,7 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         most_transactions=listener.most_transactions,
         most_commands=listener.most_commands,
         most_hops=listener.most_hops,
+        most_visits=listener.most_visits,
         longest_hold=int(listener.longest_hold.total_seconds()) if isinstance(listener, Submission) else 0,
         line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),

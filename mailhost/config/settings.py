@@ -134,6 +134,9 @@ class SMTP(Listener, frozen=True):
     addresses, keeps others waiting."""
     most_hops: Annotated[int, Least(10)] = 100
     """Received fields; a message with more is in a loop and is refused. At least 100 should pass (RFC 5321 section 6.3)."""
+    most_visits: Annotated[int, Least(2), Most(100)] = 5
+    """Received fields that name this server itself (server.host); a message with more is refused, long before most_hops. A list elsewhere
+    may bring a message back once or twice; two who forward to each other bring it back for ever."""
     message_octets: Annotated[Octets, Least(kib(64), "RFC 5321 section 4.5.3.1.7"), Most(Octets(1 << 30))] = mib(50)
     """The largest message; announced as SIZE (RFC 1870 section 3). It is the only bound on one line of text: longer ones than
     the 1,000 octets of RFC 5321 section 4.5.3.1.6 are sent, so they are taken."""

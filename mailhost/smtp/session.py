@@ -75,6 +75,8 @@ class SMTPSettings:
     """Commands in a row that bring no message and no recipient."""
     most_hops: int = 100
     """Received fields (RFC 5321 section 6.3)."""
+    most_visits: int = 5
+    """Of these, those that name this server itself."""
     longest_hold: int = 0
     """Seconds for which a client may have a message held (RFC 4865); 0 does not offer it."""
     line_octets: int = 2048

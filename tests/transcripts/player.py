@@ -271,7 +271,7 @@ class _Given:
         elif found := re.fullmatch(r"messages of at most (\d+) octets", text):
             self.limits = Limits(message_octets=int(found[1]))
             self.smtp = replace(self.smtp, message_octets=int(found[1]))
-        elif found := re.fullmatch(r"at most (\d+) (recipients|hops|transactions|commands)", text):
+        elif found := re.fullmatch(r"at most (\d+) (recipients|hops|visits|transactions|commands)", text):
             bound: dict[str, Any] = {f"most_{found[2]}": int(found[1])}
             self.smtp = replace(self.smtp, **bound)
         elif found := re.fullmatch(r"messages held for at most (\d+) seconds", text):
