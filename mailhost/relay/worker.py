@@ -187,11 +187,16 @@ class Relay:
         if (lane := self._lanes.get(name)) is not None:
             return lane
         if len(self._lanes) >= MOST_LANES:
-            self._lanes = {each: its for each, its in self._lanes.items() if each in self._running or not its.is_asleep}
+            self._lanes = {each: its for each, its in self._lanes.items() if self._is_needed(each, its)}
         destination = self._agenda.destinations(name)[0]
         lane = Lane(destination, self._tools, self._lane_settings(destination))
         self._lanes[name] = lane
         return lane
+
+    def _is_needed(self, name: str, lane: Lane) -> bool:
+        """Whether it carries something, or knows of a failure that somebody waits for."""
+        is_awaited = lane.failures > 0 and bool(self._agenda.destinations(name))
+        return name in self._running or not lane.is_asleep or is_awaited
 
     def _lane_settings(self, destination: str) -> LaneSettings:
         return replace(self._settings.lane, most_a_minute=self._settings.rate(destination))
@@ -210,7 +215,8 @@ class Relay:
             else:
                 break
         lane.claimed.clear()
-        self._agenda.open(name)
+        if not lane.failures:
+            self._agenda.open(name)
 
     def _take(self, name: str, lane: Lane) -> list[Share]:
         shares = self._agenda.take(name, self._clock.now(), MOST_SHARES)
