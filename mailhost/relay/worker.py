@@ -95,6 +95,11 @@ class Relay:
         self._look = True
         self._wake.set()
 
+    def retry(self) -> None:
+        """The same, and somebody asks for it: also for lanes that are left alone for a while."""
+        self._agenda.open_all()
+        self.look()
+
     async def run(self) -> None:
         """Until it is cancelled; what is under way then has its time to end, and what is broken off is tried again by the next one."""
         await self._database.write(claims.release, self._claimant, None)
@@ -159,6 +164,8 @@ class Relay:
     def _published(self, changes: Sequence[object]) -> None:
         for change in changes:
             if isinstance(change, Queued):
+                if change.is_asked:
+                    self._agenda.open_all()
                 for share in change.shares:
                     if share.destination:
                         self._agenda.add(share, self._clock.now())

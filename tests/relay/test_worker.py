@@ -270,7 +270,7 @@ async def test_who_is_there_again_gets_what_was_put_off(database: Database, tmp_
             assert all(each is not None and each > now() + 3_000_000 for each in late)
             server = await asyncio.start_server(host.serve, "127.0.0.1", port)
             async with server:
-                red.relay._agenda.open(f"smtp:[127.0.0.1]:{port}")
+                red.relay.retry()
                 mail.append(await red.send("b@blue.test"))
                 await red.until(11)
                 assert await red.states(*mail) == [State.RELAYED] * 6
