@@ -264,8 +264,8 @@ class DNS(Section, frozen=True):
 class Relay(Section, frozen=True):
     """Mail for other hosts."""
 
-    enabled: bool = False
-    """Whether to send it. Switched off, it is accepted from users and waits. Off by default until all of its parts are proven."""
+    enabled: bool = True
+    """Whether to send it. Switched off, it is accepted from users and waits."""
     networks: tuple[str, ...] = ()
     """Networks whose hosts send through this server without a login, on the port of [smtp]: printers, scanners, programs of your own; such as
     "192.0.2.0/24" or "2001:db8::/32". They may send as anybody: name your own networks only, and none in which a proxy or a
