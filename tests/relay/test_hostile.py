@@ -80,7 +80,9 @@ def host_for(step: str, evil: str) -> Evil:
 
 
 @asynccontextmanager
-async def relaying(database: Database, blobs: BlobStore, settings: RelaySettings) -> AsyncIterator[asyncio.Event]:
+async def relaying(
+    database: Database, blobs: BlobStore, settings: RelaySettings, schedule: Schedule = Schedule(HOURS)
+) -> AsyncIterator[asyncio.Event]:
     """A relay at work; the event says that something has come to its end."""
     events, news = Events(), asyncio.Event()
 
@@ -89,7 +91,7 @@ async def relaying(database: Database, blobs: BlobStore, settings: RelaySettings
             news.set()
 
     events.subscribe(hear)
-    told = Notices(database, blobs, Directory(database), events, Schedule(HOURS), NoticeSettings("me.test"))
+    told = Notices(database, blobs, Directory(database), events, schedule, NoticeSettings("me.test"))
     connector = Connector(Resolver([("127.0.0.1", 9)], timedelta(seconds=1)), settings)
     relay = Relay(database, blobs, events, connector, told, "node 0", Settings())
     task = asyncio.ensure_future(relay.run())
