@@ -48,6 +48,8 @@ class Conversation:
     """One connection, and all that came whole over it."""
 
     life: int
+    hello: str = ""
+    """Who it was, as he said."""
     copies: list[tuple[tuple[str, ...], bytes]] = field(default_factory=list)
     """Recipients and content of each message that was, or was about to be, answered 250."""
     said: int = 0
@@ -148,6 +150,7 @@ class FarSide:
                 writer.write(b"354 go on\r\n")
                 await self._take(talk, tuple(recipients), reader, writer)
             else:
+                talk.hello = line.partition(" ")[2] if verb == "EHLO" else talk.hello
                 offer = b"250-STARTTLS\r\n" if context is not None else b""
                 usual = {"EHLO": b"250-far.test\r\n" + offer + b"250 PIPELINING\r\n", "QUIT": b"221 bye\r\n"}
                 writer.write(usual.get(verb, b"250 2.0.0 OK\r\n"))

@@ -98,10 +98,10 @@ def abroad(folder: Path) -> Iterator[tuple[FarSide, Zone, tuple[str, ...]]]:
 
 
 @contextmanager
-def submitters(count: int) -> Iterator[tuple[Scene, list[Submitter]]]:
+def submitters(count: int, kind: str = "writer") -> Iterator[tuple[Scene, list[Submitter]]]:
     """At work until the block ends."""
     scene = Scene()
-    writers = [Submitter(scene, f"writer{number}", SEED) for number in range(count)]
+    writers = [Submitter(scene, f"{kind}{number}", SEED) for number in range(count)]
     for each in writers:
         each.start()
     try:
