@@ -323,6 +323,9 @@ class Relay(Section, frozen=True):
     """To all of them; destinations that could not be reached take half of these at most."""
     idle_timeout: Span = seconds(3)
     """How long a connection is kept for the next message to the same destination."""
+    lease: Annotated[Duration, Least(seconds(1))] = minutes(15)
+    """How long mail stays with the node that has begun to carry it, counted anew while that one lives: when it dies, other nodes on the same
+    database wait so long before they take its mail. By itself it goes on as soon as it starts again."""
     rates: Annotated[dict[str, int], Each(Least(1))] = {}
     """Messages a minute to a destination, for those that mind: "DOMAIN" or the "HOST" of a route, "*" for each of the others. None: as
     fast as they take it."""

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from mailhost.database.database import Database
-from mailhost.events.event import QUEUE_DEFER, QUEUE_DONE, Events
+from mailhost.database.errors import CommitFailed
+from mailhost.events.event import FAULT, QUEUE_DEFER, QUEUE_DONE, Events
 from mailhost.ids import Millis
 from mailhost.queue import claims
 from mailhost.queue.claims import Result
@@ -17,6 +18,8 @@ from mailhost.smtp.client.heard import Heard
 
 PAGE = 200
 """Messages that are put off in one transaction."""
+WRITTEN_AGAIN = (1, 2, 4, 8, 15, *[30] * 26)
+"""Seconds between tries to write down that a message was taken: a quarter of an hour, in which only a crash makes a duplicate."""
 
 
 class Outcomes:
@@ -88,7 +91,18 @@ class Outcomes:
         return Result(delivery.id, state, status, reason, reply, host, at, next_try)
 
     async def _settle(self, job: Job, results: Sequence[Result]) -> None:
-        await self._notices.settle(job.acceptance, job.deliveries, results)
+        """What a host has taken is not sent again because we cannot write just now: raises `CommitFailed` only when that lasts."""
+        pauses = iter(WRITTEN_AGAIN if any(each.state is State.RELAYED for each in results) else ())
+        while True:
+            try:
+                await self._notices.settle(job.acceptance, job.deliveries, results)
+                break
+            except CommitFailed as failure:
+                if (pause := next(pauses, None)) is None:
+                    raise
+                cause = f"relay: taken by its host, and not written down yet: {failure}"
+                self._events.publish(FAULT, journey=job.acceptance.journey, cause=cause)
+            await asyncio.sleep(pause)
         self._tell(job, results)
 
     async def _settle_together(self, page: Sequence[tuple[Job, Sequence[Result]]]) -> None:
