@@ -268,6 +268,8 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         most_commands=listener.most_commands,
         most_hops=listener.most_hops,
         longest_hold=int(listener.longest_hold.total_seconds()) if isinstance(listener, Submission) else 0,
+        shortest_deliver_by=int(listener.shortest_deliver_by.total_seconds()),
+        highest_priority=listener.highest_priority,
         line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),
         message_timeout=listener.message_timeout.total_seconds(),
