@@ -29,6 +29,7 @@ from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.assembly import notices, relay_of
+from mailhost.relay.overdue import Overdue
 from mailhost.relay.reports_here import ReportsHere
 from mailhost.reloading import Read, Reloading
 from mailhost.smtp.factory import SMTPFactory
@@ -151,6 +152,7 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
         "reports": ReportsHere(services.database, told, services.events).run(),
+        "late messages": Overdue(services.database, told, services.events, f"late, node {config.server.node}").run(),
     }
     if config.relay.enabled:
         relay = relay_of(config, services, told)

@@ -18,6 +18,13 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """A message waits that its sender has set a time for (RFC 2852)."""
+
+    journeys: frozenset[JourneyId]
+
+
+@dataclass(frozen=True, slots=True)
 class DoneHere:
     """Deliveries ended at this server of which the sender asked to hear (RFC 3461): stored, or handed on to an alias's members."""
 

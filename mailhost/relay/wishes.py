@@ -8,6 +8,7 @@ from mailhost.ids import DeliveryId, Millis
 from mailhost.message.report import Action
 from mailhost.queue.claims import Result
 from mailhost.queue.values import Delivery, State
+from mailhost.relay.deadline import TOO_LATE
 
 
 class Kind(enum.Enum):
@@ -31,6 +32,8 @@ class Happened:
     at: Millis | None = None
     given_up: bool = False
     """Whether it was tried until its time was over."""
+    timed: bool | None = None
+    """Of one that went on, where the sender set a time: whether the host keeps to it (RFC 2852)."""
 
     @property
     def written(self) -> str:
@@ -59,13 +62,18 @@ def ended(deliveries: Sequence[Delivery], results: Iterable[Result]) -> dict[Kin
         delivery = by_id[result.delivery]
         if result.state in (State.BOUNCED, State.EXPIRED):
             kind, happened = Kind.FAILED, _failed(delivery, result)
-        elif result.state is State.RELAYED and not result.reports:
-            kind, happened = Kind.DONE, _of(delivery, result, Action.RELAYED)
+        elif result.state is State.RELAYED:
+            kind, happened = Kind.DONE, replace(_of(delivery, result, Action.RELAYED), timed=result.timed)
         else:
             continue
-        if kind in wanted(delivery.notify):
+        if (kind in wanted(delivery.notify) and not result.reports) or _is_timed(delivery, result):
             found.setdefault(kind, []).append(happened)
     return found
+
+
+def _is_timed(delivery: Delivery, result: Result) -> bool:
+    """Who set a time hears that it went on, unless he wants to hear of nothing (RFC 2852 section 4)."""
+    return result.timed is not None and bool(wanted(delivery.notify))
 
 
 def is_late(deliveries: Sequence[Delivery], results: Iterable[Result], since: Millis) -> bool:
@@ -108,7 +116,8 @@ def done_here(deliveries: Sequence[Delivery], children: Mapping[DeliveryId, int]
 
 def _failed(delivery: Delivery, result: Result) -> Happened:
     """What was given up keeps the status of its last try: a lasting transient failure (RFC 3463 section 2)."""
-    return replace(_of(delivery, result, Action.FAILED), given_up=result.state is State.EXPIRED)
+    given_up = result.state is State.EXPIRED and result.status != TOO_LATE
+    return replace(_of(delivery, result, Action.FAILED), given_up=given_up)
 
 
 def _of(delivery: Delivery, result: Result, action: Action) -> Happened:
