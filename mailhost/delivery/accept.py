@@ -72,9 +72,9 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     waiting = frozenset(row.share for each in accepted for row in each.deliveries if row.state is State.WAITING)
     if waiting:
         tx.announce(Queued(waiting))
-        timed = frozenset(each.acceptance.journey for each in requests if each.acceptance.deliver_by is not None)
-        if timed:
-            tx.announce(Timed(timed))
+        moments = [each.acceptance.deliver_by for each in requests if each.acceptance.deliver_by is not None]
+        if moments:
+            tx.announce(Timed(min(moments)))
     asked = frozenset(row.journey for each in accepted for row in each.deliveries if row.notify and is_to_tell(row))
     if asked:
         tx.announce(DoneHere(asked))

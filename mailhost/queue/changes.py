@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailhost.database.hints import Hint, Kind
-from mailhost.ids import JourneyId
+from mailhost.ids import JourneyId, Millis
 from mailhost.queue.values import Share
 
 
@@ -21,9 +21,9 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A message waits that its sender has set a time for (RFC 2852)."""
+    """Messages wait that their senders have set a time for (RFC 2852); the first is late at this one."""
 
-    journeys: frozenset[JourneyId]
+    at: Millis
 
 
 @dataclass(frozen=True, slots=True)

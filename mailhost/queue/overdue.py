@@ -2,30 +2,28 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.ids import JourneyId, Millis
-from mailhost.queue.entries import ACCEPTANCE_COLUMNS, acceptance_of, delivery_of
+from mailhost.queue.entries import acceptance_of, delivery_of
 from mailhost.queue.tables import acceptance, delivery
 from mailhost.queue.values import Acceptance, Delivery, State
 
-WITH_ROWS = acceptance.join(delivery, acceptance.c.id == delivery.c.acceptance_id)
 WAITS = and_(delivery.c.state == State.WAITING, delivery.c.hold == 0)
-TO_TELL = and_(
-    acceptance.c.by_mode.startswith("N"),
-    acceptance.c.deliver_by > acceptance.c.at,  # else another host has told it
-    delivery.c.told_at.is_(None),
-)
+TO_RETURN, TO_NOTIFY = acceptance.c.by_mode.startswith("R"), acceptance.c.by_mode.startswith("N")
+IS_UNTOLD = and_(acceptance.c.deliver_by > acceptance.c.at, delivery.c.told_at.is_(None))
+"""One that was late when it came was told of by another host."""
 
 
 @long
 def next_moment(tx: Transaction, now: Millis) -> Millis | None:
-    """When the next one that waits is late. What somebody has under way at this moment is left to him."""
-    moments = select(acceptance.c.deliver_by).select_from(WITH_ROWS).where(*_timed(now))
-    found: Millis | None = tx.execute(moments.order_by(acceptance.c.deliver_by).limit(1)).scalar_one_or_none()
+    """When the next one that waits is late. What is late and under way at this moment is left to who has it."""
+    its = or_(acceptance.c.deliver_by > now, _is_free(now))
+    moments = select(acceptance.c.deliver_by).where(*_timed(its)).order_by(acceptance.c.deliver_by).limit(1)
+    found: Millis | None = tx.execute(moments).scalar_one_or_none()
     return found
 
 
@@ -33,10 +31,8 @@ def next_moment(tx: Transaction, now: Millis) -> Millis | None:
 def late(tx: Transaction, now: Millis, most: int) -> list[Acceptance]:
     """Those to be returned or told of, the latest first."""
     rows = tx.execute(
-        select(*ACCEPTANCE_COLUMNS)
-        .select_from(WITH_ROWS)
-        .where(acceptance.c.deliver_by <= now, *_timed(now))
-        .distinct()
+        select(acceptance)
+        .where(acceptance.c.deliver_by <= now, *_timed(_is_free(now)))
         .order_by(acceptance.c.deliver_by)
         .limit(most)
     )
@@ -57,9 +53,10 @@ def seize(tx: Transaction, journey: JourneyId, claimant: str, now: Millis, until
     return found
 
 
-def _timed(now: Millis) -> tuple[ColumnElement[bool], ...]:
-    to_return = and_(acceptance.c.by_mode.startswith("R"), _is_free(now))
-    return acceptance.c.deliver_by.is_not(None), WAITS, or_(to_return, TO_TELL)
+def _timed(to_return: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """Found by the index of those that have a time, however much waits."""
+    mine = or_(and_(TO_RETURN, to_return), and_(TO_NOTIFY, IS_UNTOLD))
+    return acceptance.c.deliver_by.is_not(None), exists().where(delivery.c.acceptance_id == acceptance.c.id, WAITS, mine)
 
 
 def _is_free(now: Millis) -> ColumnElement[bool]:

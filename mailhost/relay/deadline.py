@@ -5,8 +5,8 @@ from mailhost.queue.claims import Result
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.smtp.client.outgoing import By
 
-TOO_LATE = "5.4.7"
-"""Delivery time expired (RFC 3463 section 3.5)."""
+TOO_LATE, LATE = "5.4.7", "4.4.7"
+"""Delivery time expired (RFC 3463 section 3.5): it comes back, or goes on."""
 RETURN, NOTIFY, TRACE = "R", "N", "T"
 
 

@@ -113,7 +113,7 @@ class Notices:
         """The time is over after which its sender wants to hear that it is on its way still (RFC 2852 section 4); once."""
         rows = await self._database.read(told.waiting, accepted.journey)
         ids = tuple(each.id for each in rows)
-        late = wishes.late(rows, ())
+        late = wishes.late(rows, (), untried=deadline.LATE)
         made = await self._all_made(accepted, {Kind.DELAYED: late} if late else {}, {Kind.DELAYED: ids})
         if made:
             await self._commit(accepted, (), made)

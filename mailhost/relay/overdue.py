@@ -25,6 +25,7 @@ LOOK_EVERY = timedelta(minutes=1)
 """For what another node has left, or an administrator released."""
 LEASE = timedelta(minutes=1)
 TRY_AGAIN = timedelta(seconds=5)
+NOT_KNOWN = Millis(1 << 62)
 
 
 class Overdue:
@@ -37,19 +38,23 @@ class Overdue:
         self._database, self._notices, self._events = database, notices, events
         self._claimant, self._clock = claimant, clock
         self._wake = asyncio.Event()
+        self._looks_at = NOT_KNOWN
+        """When it looks again, if nothing comes that is late earlier."""
         database.subscribe(self._published)
 
     async def run(self) -> None:
         """Until it is cancelled."""
         while True:
             self._wake.clear()
+            self._looks_at = NOT_KNOWN  # whatever comes while we look wakes us again
             try:
                 await self.settle_all()
                 moment = await self._database.read(overdue.next_moment, self._clock.now())
             except CommitFailed as failure:
                 self._events.publish(FAULT, cause=f"late messages: {failure}")
                 moment = None
-            await self._clock.wait(self._wake, self._next_look(moment))
+            self._looks_at = self._next_look(moment)
+            await self._clock.wait(self._wake, self._looks_at)
 
     def _next_look(self, moment: Millis | None) -> Millis:
         now = self._clock.now()
@@ -92,7 +97,7 @@ class Overdue:
         tell(self._events, Job(accepted, tuple(rows)), results)
 
     def _published(self, changes: Sequence[object]) -> None:
-        if any(isinstance(change, Timed) for change in changes):
+        if any(isinstance(change, Timed) and change.at < self._looks_at for change in changes):
             self._wake.set()
 
 

@@ -88,13 +88,16 @@ def is_late(deliveries: Sequence[Delivery], results: Iterable[Result], since: Mi
     )
 
 
-def late(rows: Sequence[Delivery], results: Iterable[Result]) -> list[Happened]:
-    """All recipients of a message that wait still: what the last try said, be it this one or one before. Nothing, if it was told."""
+def late(rows: Sequence[Delivery], results: Iterable[Result], untried: str = "4.0.0") -> list[Happened]:
+    """All recipients of a message that wait still: what the last try said, be it this one or one before. Nothing, if it was told.
+
+    `untried` is the status where there was none.
+    """
     if any(each.told_at is not None for each in rows):
         return []
     just_now = {each.delivery: each for each in results}
     return [
-        _of(row, now, Action.DELAYED) if (now := just_now.get(row.id)) else _before(row)
+        _of(row, now, Action.DELAYED) if (now := just_now.get(row.id)) else _before(row, untried)
         for row in rows
         if Kind.DELAYED in wanted(row.notify) and (row.id not in just_now or just_now[row.id].state is State.WAITING)
     ]
@@ -124,5 +127,5 @@ def _of(delivery: Delivery, result: Result, action: Action) -> Happened:
     return Happened(delivery, action, result.status, result.reason, result.reply, result.host, result.at)
 
 
-def _before(row: Delivery) -> Happened:
-    return Happened(row, Action.DELAYED, row.status or "4.0.0", row.reason, row.reply, row.host)
+def _before(row: Delivery, untried: str) -> Happened:
+    return Happened(row, Action.DELAYED, row.status or untried, row.reason, row.reply, row.host)

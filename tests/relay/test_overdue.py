@@ -88,7 +88,7 @@ async def test_who_wants_to_be_told_hears_of_it_once_and_it_goes_on(database: Da
     await late.settle_all()
     (notice,) = await here.in_inbox()
     _, *recipients = status_of(notice)
-    assert [each["Action"] for each in recipients] == ["delayed"] * 2
+    assert [(each["Action"], each["Status"]) for each in recipients] == [("delayed", "4.4.7")] * 2
     text = text_of(notice).replace("\n", " ")
     assert "You asked to hear of it if it was not there by Thu, 28 May 2026 20:27:40 +0000." in text
     rows = await rows_of(database, sent)
@@ -147,6 +147,8 @@ async def test_what_a_lane_has_under_way_is_left_to_it(database: Database, tmp_p
     claim = Claim((Share("blue.test"),), "node 0", Millis(NOW), Millis(NOW + 2 * MINUTE), 10)
     taken: Taken = await database.write(claims.take, claim)
     assert len(taken.rows) == 1
+    before = Millis(NOW + MINUTE - 1)
+    assert await database.read(overdue.next_moment, before) == NOW + MINUTE  # by then it may be free again
     await late.settle_all()
     assert await database.read(overdue.next_moment, late._clock.now()) is None
     assert await database.read(entries.states) == {State.WAITING: 1}
