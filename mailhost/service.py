@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IListeningPort
 from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
+from mailhost.config.networks import read_network
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
@@ -31,6 +32,7 @@ from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.assembly import notices, relay_of
 from mailhost.relay.failures import FailuresTold
 from mailhost.relay.gathering import Gathering
+from mailhost.relay.overdue import Overdue
 from mailhost.relay.reports_here import ReportsHere
 from mailhost.reloading import Read, Reloading
 from mailhost.smtp.factory import SMTPFactory
@@ -85,7 +87,8 @@ async def serve(config: Config, events: Events, ready: Ready, signals: Signals, 
             events.subscribe(recorder)
             stack.push_async_callback(recorder.flush)
         ports: dict[ConversationFactory, IListeningPort] = {}
-        stack.push_async_callback(end, ports, reloading, signals.at_once)
+        tasks: list[asyncio.Future[None]] = []
+        stack.push_async_callback(end, ports, tasks, reloading, signals.at_once)
         for name, factory in listeners.items():
             ports[factory] = listen(name, sockets[name], factory)
         reactor.settle()
@@ -96,12 +99,13 @@ async def serve(config: Config, events: Events, ready: Ready, signals: Signals, 
         ready({"ports": served})
         systemd.notify(systemd.READY)
         changing = partial(take, services=services, sweeper=sweeper, listeners=listeners, tls=tls)
-        tasks = background(config, services, sweeper) | {
+        names = background(config, services, sweeper) | {
             "reload": reloading.run(signals.reload, read, changing),
             "certificate": reloading.watch_certificate(),
             "trace": recorder.run(),
         }
-        code = await watch(signals.stop, events, tasks)
+        tasks += map(asyncio.ensure_future, names.values())
+        code = await watch(signals.stop, events, dict(zip(tasks, names, strict=True)))
         systemd.notify(systemd.STOPPING)
     events.publish(ENDED)
     return code
@@ -147,7 +151,8 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
     gathering = Gathering(config.relay.gather_failures)
     told = notices(config, services, gathering)
-    services.hints.subscribe(Kind.QUEUE, lambda _: waiting.look())
+    for kind in (Kind.QUEUE, Kind.RETRY):
+        services.hints.subscribe(kind, lambda _: waiting.look())
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),
@@ -155,10 +160,12 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         "waiting deliveries": waiting.run(),
         "failures": FailuresTold(services.database, told, gathering, services.events).run(),
         "reports": ReportsHere(services.database, told, services.events).run(),
+        "late messages": Overdue(services.database, told, services.events, f"late, node {config.server.node}").run(),
     }
     if config.relay.enabled:
         relay = relay_of(config, services, told)
         services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
+        services.hints.subscribe(Kind.RETRY, lambda _: relay.retry())
         services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
         tasks["relay"] = relay.run()
     if os.environ.get(WATCH_LOOP) == "1":
@@ -230,11 +237,11 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
     )
 
 
-async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Awaitable[None]]) -> int:
+async def watch(stop: asyncio.Event, events: Events, watched: Mapping[asyncio.Future[None], str]) -> int:
     """Wait for the signal. A task that ends before it is a fault: the service stops with EX_SOFTWARE rather than limp on."""
-    watched = {asyncio.ensure_future(task): name for name, task in tasks.items()}
     stopping = asyncio.ensure_future(stop.wait())
-    done, _ = await asyncio.wait([stopping, *watched], return_when=asyncio.FIRST_COMPLETED)
+    every: list[asyncio.Future[Any]] = [stopping, *watched]
+    done, _ = await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
     for task, name in watched.items():
         if task in done:
             events.publish(FAULT, cause=f"{name} ended", data={"exception": task.exception()})
@@ -245,21 +252,30 @@ async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Awaitable[
 
 
 async def end(
-    ports: Mapping[ConversationFactory, IListeningPort], reloading: Reloading, at_once: asyncio.Event
+    ports: Mapping[ConversationFactory, IListeningPort],
+    tasks: Sequence[asyncio.Future[None]],
+    reloading: Reloading,
+    at_once: asyncio.Event,
 ) -> None:
-    """Accept no more, and let the conversations under way finish what they do; a second signal cuts them off."""
+    """Accept no more, and let the conversations under way finish what they do, the relay's too; a second signal cuts them off."""
     for port in ports.values():
         await stop_listening(port)
-    cutting = asyncio.ensure_future(cut_off(ports, at_once))
+    ending = [task for task in tasks if isinstance(task, asyncio.Task) and task.cancelling()]
+    cutting = asyncio.ensure_future(cut_off(ports, ending, at_once))
     grace = reloading.config.server.grace
     await asyncio.gather(*(factory.end_conversations(grace) for factory in ports))
+    await asyncio.gather(*ending, return_exceptions=True)
     cutting.cancel()
 
 
-async def cut_off(factories: Iterable[ConversationFactory], at_once: asyncio.Event) -> None:
+async def cut_off(
+    factories: Iterable[ConversationFactory], tasks: Iterable[asyncio.Task[None]], at_once: asyncio.Event
+) -> None:
     await at_once.wait()
     for factory in factories:
         factory.cut_off()
+    for task in tasks:
+        task.cancel()
 
 
 def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSettings:
@@ -271,12 +287,16 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         most_transactions=listener.most_transactions,
         most_commands=listener.most_commands,
         most_hops=listener.most_hops,
+        most_visits=listener.most_visits,
         longest_hold=int(listener.longest_hold.total_seconds()) if isinstance(listener, Submission) else 0,
+        shortest_deliver_by=int(listener.shortest_deliver_by.total_seconds()),
+        highest_priority=listener.highest_priority,
         line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),
         message_timeout=listener.message_timeout.total_seconds(),
         least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
+        networks=() if submission else tuple(map(read_network, config.relay.networks)),
     )
 
 

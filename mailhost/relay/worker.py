@@ -95,9 +95,14 @@ class Relay:
         self._look = True
         self._wake.set()
 
+    def retry(self) -> None:
+        """The same, and somebody asks for it: also for lanes that are left alone for a while."""
+        self._agenda.open_all()
+        self.look()
+
     async def run(self) -> None:
         """Until it is cancelled; what is under way then has its time to end, and what is broken off is tried again by the next one."""
-        await self._database.write(claims.release, self._claimant, None)
+        await self._free_own()
         renewing = asyncio.ensure_future(self._renew())
         try:
             while True:
@@ -109,6 +114,17 @@ class Relay:
         finally:
             renewing.cancel()
             await self._end()
+
+    async def _free_own(self) -> None:
+        """What it had when it was killed is due again."""
+        while True:
+            try:
+                await self._database.write(claims.release, self._claimant, None)
+            except CommitFailed as failure:
+                self._events.publish(FAULT, cause=f"relay: cannot begin: {failure}")
+                await asyncio.sleep(FAILED_AGAIN.total_seconds())
+            else:
+                return
 
     async def _end(self) -> None:
         for task in self._running.values():
@@ -125,7 +141,14 @@ class Relay:
             return
         begun = loop.time()
         self._look = False
-        for share, at in (await self._database.read(claims.due)).items():
+        try:
+            waiting = await self._database.read(claims.due)
+        except CommitFailed as failure:
+            self._events.publish(FAULT, cause=f"relay: cannot ask who waits: {failure}")
+            self._look, self._look_from = True, loop.time() + FAILED_AGAIN.total_seconds()
+            loop.call_later(FAILED_AGAIN.total_seconds(), self._wake.set)
+            return
+        for share, at in waiting.items():
             self._agenda.add(share, at)
         self._look_from = loop.time() + LOOK_SELDOM * (loop.time() - begun)
 
@@ -159,6 +182,8 @@ class Relay:
     def _published(self, changes: Sequence[object]) -> None:
         for change in changes:
             if isinstance(change, Queued):
+                if change.is_asked:
+                    self._agenda.open_all()
                 for share in change.shares:
                     if share.destination:
                         self._agenda.add(share, self._clock.now())
@@ -187,11 +212,16 @@ class Relay:
         if (lane := self._lanes.get(name)) is not None:
             return lane
         if len(self._lanes) >= MOST_LANES:
-            self._lanes = {each: its for each, its in self._lanes.items() if each in self._running or not its.is_asleep}
+            self._lanes = {each: its for each, its in self._lanes.items() if self._is_needed(each, its)}
         destination = self._agenda.destinations(name)[0]
         lane = Lane(destination, self._tools, self._lane_settings(destination))
         self._lanes[name] = lane
         return lane
+
+    def _is_needed(self, name: str, lane: Lane) -> bool:
+        """Whether it carries something, or knows of a failure that somebody waits for."""
+        is_awaited = lane.failures > 0 and bool(self._agenda.destinations(name))
+        return name in self._running or not lane.is_asleep or is_awaited
 
     def _lane_settings(self, destination: str) -> LaneSettings:
         return replace(self._settings.lane, most_a_minute=self._settings.rate(destination))
@@ -210,7 +240,8 @@ class Relay:
             else:
                 break
         lane.claimed.clear()
-        self._agenda.open(name)
+        if not lane.failures:
+            self._agenda.open(name)
 
     def _take(self, name: str, lane: Lane) -> list[Share]:
         shares = self._agenda.take(name, self._clock.now(), MOST_SHARES)

@@ -1,13 +1,17 @@
 """From a client of one server to a mailbox of another: submission, queue, MX, port 25, POP3 and IMAP; and back."""
 
 import json
+import signal
 import smtplib
+import socketserver
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -21,6 +25,7 @@ pytestmark = pytest.mark.service
 SLOW = 2
 """Seconds by which a busy machine may be late."""
 ALICE, BOB = Person("alice@red.test", "secret-a"), Person("bob@blue.test", "secret-b")
+PEOPLE = {"red": ALICE, "blue": BOB}
 ZONE = {
     "red.test MX": ["10 mx.red.test."],
     "mx.red.test A": ["127.0.0.1"],
@@ -33,23 +38,29 @@ ZONE = {
 @contextmanager
 def two_offices(folder: Path) -> Iterator[tuple[Server, Server]]:
     """red.test and blue.test; DNS leads from each to the other."""
+    bases = {"red": free_base(), "blue": free_base()}
     with dns_server(ZONE) as (_, port), ExitStack() as stack:
-        ports = {"red": free_base(), "blue": free_base()}
-        places = ", ".join(f'"mx.{name}.test:25" = "127.0.0.1:{base}"' for name, base in ports.items())
-        servers = []
-        for name, base in ports.items():
-            settings = (
-                f"server.host=mx.{name}.test",
-                f'dns.servers=["127.0.0.1:{port}"]',
-                "relay.enabled=true",
-                "relay.allow_private_targets=true",
-                f"relay.connect_map={{{places}}}",
-            )
-            servers.append(stack.enter_context(serving(folder / name, *settings, base=base)))
-        red, blue = servers
-        add(red, ALICE)
-        add(blue, BOB)
+        red, blue = (stack.enter_context(office(folder, name, bases, port)) for name in bases)
         yield red, blue
+
+
+@contextmanager
+def office(folder: Path, name: str, bases: dict[str, int], dns_port: int, *more: str) -> Iterator[Server]:
+    """One of several that find each other on the ports from their bases on; `more` settings where it wants some."""
+    places = ", ".join(f'"mx.{each}.test:25" = "127.0.0.1:{base}"' for each, base in bases.items())
+    settings = (
+        f"server.host=mx.{name}.test",
+        f'dns.servers=["127.0.0.1:{dns_port}"]',
+        "relay.enabled=true",
+        "relay.allow_private_targets=true",
+        f"relay.connect_map={{{places}}}",
+        *more,
+    )
+    is_new = not (folder / name).exists()
+    with serving(folder / name, *settings, base=bases[name]) as server:
+        if is_new:
+            add(server, PEOPLE[name])
+        yield server
 
 
 def submit(server: Server, sender: Person, recipient: str, subject: str) -> str:
@@ -111,3 +122,67 @@ def test_mail_for_later_goes_at_its_time(tmp_path: Path) -> None:
         assert [each["state"] for each in told["recipients"]] == ["relayed", "stored"]
         assert all(-0.1 < each < 1 + SLOW for each in late), late
         assert len(by_pop3(red, carol)) == len(by_pop3(blue, BOB)) == 1
+
+
+def test_a_host_that_was_away_gets_its_mail_when_somebody_asks(tmp_path: Path) -> None:
+    """Also what came while the destination was left alone."""
+    bases = {"red": free_base(), "blue": free_base()}
+    with dns_server(ZONE) as (_, port), office(tmp_path, "red", bases, port) as red:
+        journeys = [submit(red, ALICE, BOB.address, "first")]
+        until(red, journeys[0], "cannot connect to ")
+        journeys.append(submit(red, ALICE, BOB.address, "second"))
+        with office(tmp_path, "blue", bases, port) as blue:
+            assert mailhost(red, "queue", "retry", "--destination", "blue.test") == "2 recipients to be tried now\n"
+            for journey in journeys:
+                until(red, journey, "delivered to mx.blue.test")
+            assert len(by_imap(blue, BOB)) == 2
+
+
+class SlowHost:
+    """Answers a message half a second after it has all of it."""
+
+    def __init__(self, port: int) -> None:
+        self.has_all = threading.Event()
+        self.messages = 0
+        host = self
+
+        class Session(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 mx.blue.test\r\n")
+                while line := self.rfile.readline():
+                    verb = line[:4].upper()
+                    self.wfile.write(b"354 go\r\n" if verb == b"DATA" else b"250 2.0.0 ok\r\n")
+                    if verb == b"DATA":
+                        while self.rfile.readline() != b".\r\n":
+                            pass
+                        host.messages += 1
+                        host.has_all.set()
+                        time.sleep(0.5)
+                        self.wfile.write(b"250 2.0.0 at last\r\n")
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", port), Session, bind_and_activate=False)
+        self._server.allow_reuse_address = self._server.daemon_threads = True
+
+    def __enter__(self) -> Self:
+        self._server.server_bind()
+        self._server.server_activate()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_a_server_that_is_ended_lets_what_it_sends_come_to_its_end(tmp_path: Path) -> None:
+    """Broken off behind its last line, it would be sent again, and come twice."""
+    bases = {"red": free_base(), "blue": free_base()}
+    with dns_server(ZONE) as (_, port), SlowHost(bases["blue"]) as blue:
+        with office(tmp_path, "red", bases, port) as red:
+            journey = submit(red, ALICE, BOB.address, "slowly")
+            assert blue.has_all.wait(END_SECONDS)
+            red.process.send_signal(signal.SIGTERM)
+            assert red.process.wait(END_SECONDS) == 0
+        with office(tmp_path, "red", bases, port) as red:
+            assert "delivered to mx.blue.test" in until(red, journey, "250 2.0.0 at last")
+    assert blue.messages == 1

@@ -17,7 +17,7 @@ from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
-from mailhost.relay.lane import LaneSettings
+from mailhost.relay.lane import MOST_BREAKS, LaneSettings
 from mailhost.relay.notices import Notices, NoticeSettings
 from mailhost.relay.routes import Routes
 from mailhost.relay.schedule import Schedule
@@ -253,27 +253,26 @@ async def test_connections_grow_while_it_goes_well(database: Database, tmp_path:
 
 async def test_who_is_there_again_gets_what_was_put_off(database: Database, tmp_path: Path) -> None:
     """At once, and not when each message's own time has come."""
-    waits = (timedelta(milliseconds=300), timedelta(hours=1))
-    schedule = Schedule(waits)
-    host = Host()
+    host, mail = Host(), list[Acceptance]()
+
+    async def before(blobs: BlobStore) -> None:
+        mail.extend([await accepted(database, blobs, TEXT, f"u{at}@blue.test") for at in range(5)])
+
     async with twisted_here():
         server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         server.close()
         await server.wait_closed()
-        async with office(database, tmp_path, {"blue.test": port}, schedule=schedule) as red:
-            mail = [await red.send("a@blue.test") for _ in range(5)]
+        schedule = Schedule((timedelta(hours=1),))
+        async with office(database, tmp_path, {"blue.test": port}, schedule=schedule, before=before) as red:
             await red.until(5)
-            late = [row.next_try for each in mail for row in await red.rows(each)]
-            assert all(each is not None and each < now() + 400 for each in late)
-            await red.until(10)  # tried once more: the next time would be in an hour
             late = [row.next_try for each in mail for row in await red.rows(each)]
             assert all(each is not None and each > now() + 3_000_000 for each in late)
             server = await asyncio.start_server(host.serve, "127.0.0.1", port)
             async with server:
-                red.relay._agenda.open(f"smtp:[127.0.0.1]:{port}")
+                red.relay.retry()
                 mail.append(await red.send("b@blue.test"))
-                await red.until(16)
+                await red.until(11)
                 assert await red.states(*mail) == [State.RELAYED] * 6
 
 
@@ -291,3 +290,22 @@ async def test_a_dead_destination_keeps_nobody_waiting(database: Database, tmp_p
                 await red.send(f"u{at}@dead.test", f"u{at}@blue.test")
             told = await red.until(20)
     assert {event.data["state"] for event in told} == {"relayed"}
+
+
+class Chatty(Host):
+    """Says more than it was asked, behind its answer to EHLO."""
+
+    def _usual(self, verb: str, extensions: list[str]) -> str:
+        return super()._usual(verb, extensions) + ("\r\n250 and more" if verb == "EHLO" else "")
+
+
+async def test_a_host_that_is_of_no_use_after_hello_is_left_alone(database: Database, tmp_path: Path) -> None:
+    """And not connected to again and again."""
+    host = Chatty()
+    one = Settings(LaneSettings(1))
+    async with twisted_here(), serving(host) as port, office(database, tmp_path, {"blue.test": port}, one) as red:
+        mail = await red.send("a@blue.test")
+        (told,) = await red.until(1)
+        assert await red.states(mail) == [State.WAITING]
+    assert "says hello, and ends" in str(told.cause) or "a reply to nothing" in str(told.cause)
+    assert host.connections <= MOST_BREAKS
