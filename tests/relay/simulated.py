@@ -169,7 +169,7 @@ async def yard(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        database.write = write
+        database.write = write  # type: ignore[method-assign]
 
 
 def to_port(domain: str, port: int) -> RelaySettings:
