@@ -16,7 +16,7 @@ from mailhost.events.event import (
     STORE_FLAG,
 )
 from mailhost.ids import Millis, text_of
-from mailhost.queue.values import HELD, State
+from mailhost.queue.values import HELD, Acceptance, State
 from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
@@ -37,6 +37,8 @@ def _journey(journey: Journey) -> Iterator[str]:
     )
     if named := "   ".join(_names(journey)):
         yield f"  {named}"
+    if wished := ", ".join(_wishes(accepted)):
+        yield f"  Wished: {wished}"
     for each in journey.copies:
         yield f"  {each.delivery.recipient}: {WORDS[each.delivery.state](each)}"
         for act in journey.acts:
@@ -85,6 +87,15 @@ def _names(journey: Journey) -> Iterator[str]:
         yield f"Subject: {accepted.subject}"
     if accepted.message_id:
         yield f"Message-ID: {accepted.message_id}"
+
+
+def _wishes(accepted: Acceptance) -> Iterator[str]:
+    """What its sender set for it: MT-PRIORITY (RFC 6710), DELIVERBY (RFC 2852)."""
+    if accepted.priority:
+        yield f"priority {accepted.priority}"
+    if accepted.deliver_by is not None:
+        late = "returned" if (accepted.by_mode or "").startswith("R") else "its sender told"
+        yield f"delivered by {_moment(accepted.deliver_by)}, else {late}"
 
 
 def _people(journey: Journey) -> str:
@@ -274,6 +285,9 @@ def as_values(found: Journey | Incident) -> dict[str, Any]:
         "octets": accepted.size,
         "subject": accepted.subject,
         "message_id": accepted.message_id,
+        "priority": accepted.priority,
+        "deliver_by": accepted.deliver_by,
+        "by_mode": accepted.by_mode,
         "recipients": [_as_value(each) for each in found.copies],
         "acts": [{"kind": act.kind, "at": act.at, **act.data} for act in found.acts],
     }

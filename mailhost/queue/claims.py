@@ -64,6 +64,8 @@ class Result:
     """For one that waits on."""
     reports: bool = False
     """Whether the host has DSN, and tells the sender itself (RFC 3461 section 5.2.1)."""
+    timed: bool | None = None
+    """Where the sender is to hear that it went on because he set a time: whether the host keeps to that (RFC 2852)."""
 
 
 OF_SHARE = and_(
