@@ -144,7 +144,8 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
     told = notices(config, services)
-    services.hints.subscribe(Kind.QUEUE, lambda _: waiting.look())
+    for kind in (Kind.QUEUE, Kind.RETRY):
+        services.hints.subscribe(kind, lambda _: waiting.look())
     tasks: dict[str, Awaitable[None]] = {
         "writer": services.database.writer,
         "index check": services.indexes.listen(services.hints),
@@ -155,6 +156,7 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
     if config.relay.enabled:
         relay = relay_of(config, services, told)
         services.hints.subscribe(Kind.QUEUE, lambda _: relay.look())
+        services.hints.subscribe(Kind.RETRY, lambda _: relay.retry())
         services.hints.subscribe(Kind.ANYTHING, lambda _: relay.look())
         tasks["relay"] = relay.run()
     if os.environ.get(WATCH_LOOP) == "1":

@@ -261,8 +261,8 @@ class DNS(Section, frozen=True):
 class Relay(Section, frozen=True):
     """Mail for other hosts."""
 
-    enabled: bool = False
-    """Whether to send it. Switched off, it is accepted from users and waits. Off by default until all of its parts are proven."""
+    enabled: bool = True
+    """Whether to send it. Switched off, it is accepted from users and waits."""
     port: Port = 25
     """The TCP port of other hosts. They know no other than 25; labs do."""
     connect_map: dict[str, str] = {}

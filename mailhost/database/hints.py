@@ -21,11 +21,13 @@ class Kind(enum.StrEnum):
     SETTINGS = "settings"
     QUEUE = "queue"
     """Deliveries wait that may be carried on now."""
+    RETRY = "retry"
+    """Somebody asks that they be tried now, whatever became of the last try."""
     ANYTHING = "anything"
     """Hints were missed: look at everything."""
 
 
-FOLLOWED = frozenset({Kind.MAILBOX, Kind.QUEUE})
+FOLLOWED = frozenset({Kind.MAILBOX, Kind.QUEUE, Kind.RETRY})
 """Of these this process has followed the change itself: indexes, and whoever carries what waits."""
 
 

@@ -12,9 +12,11 @@ class Queued:
     """Deliveries wait that somebody may carry on now: new ones, released ones, those to be tried at once."""
 
     shares: frozenset[Share]
+    is_asked: bool = False
+    """By a person: also for a destination that is left alone because nobody was there."""
 
     def hint(self) -> Hint:
-        return Hint(Kind.QUEUE)
+        return Hint(Kind.RETRY if self.is_asked else Kind.QUEUE)
 
 
 @dataclass(frozen=True, slots=True)

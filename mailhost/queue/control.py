@@ -101,7 +101,7 @@ def try_at(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> None:
     tx.execute(update(delivery).where(mine).values(hold=0, next_try=at))
     columns = delivery.c.destination, delivery.c.sender, delivery.c.priority
     shares = tx.execute(select(*columns).where(mine).distinct())
-    tx.announce(Queued(frozenset(Share(*each) for each in shares)))
+    tx.announce(Queued(frozenset(Share(*each) for each in shares), is_asked=True))
 
 
 def finish(tx: Transaction, ids: Sequence[DeliveryId], state: State, reason: str, at: Millis) -> list[DeliveryId]:

@@ -37,6 +37,11 @@ class Agenda:
     def open(self, lane: str) -> None:
         self._closed_until.pop(lane, None)
 
+    def open_all(self) -> None:
+        for lane in list(self._closed_until):
+            self.open(lane)
+            self.again(lane)
+
     def again(self, lane: str) -> None:
         """It was busy when its moment came, perhaps."""
         if its := self._due.get(lane):

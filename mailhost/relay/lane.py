@@ -96,8 +96,8 @@ class Lane:
 
     @property
     def is_asleep(self) -> bool:
-        """Without jobs and connections: nothing is lost with it."""
-        return self.is_done and not self._connections and not self.failures
+        """Without jobs and connections."""
+        return self.is_done and not self._connections
 
     async def changed(self) -> None:
         """Until there is something to look at. Raises what went wrong here."""

@@ -95,6 +95,11 @@ class Relay:
         self._look = True
         self._wake.set()
 
+    def retry(self) -> None:
+        """The same, and somebody asks for it: also for lanes that are left alone for a while."""
+        self._agenda.open_all()
+        self.look()
+
     async def run(self) -> None:
         """Until it is cancelled; what is under way then has its time to end, and what is broken off is tried again by the next one."""
         await self._database.write(claims.release, self._claimant, None)
@@ -159,6 +164,8 @@ class Relay:
     def _published(self, changes: Sequence[object]) -> None:
         for change in changes:
             if isinstance(change, Queued):
+                if change.is_asked:
+                    self._agenda.open_all()
                 for share in change.shares:
                     if share.destination:
                         self._agenda.add(share, self._clock.now())
@@ -187,11 +194,16 @@ class Relay:
         if (lane := self._lanes.get(name)) is not None:
             return lane
         if len(self._lanes) >= MOST_LANES:
-            self._lanes = {each: its for each, its in self._lanes.items() if each in self._running or not its.is_asleep}
+            self._lanes = {each: its for each, its in self._lanes.items() if self._is_needed(each, its)}
         destination = self._agenda.destinations(name)[0]
         lane = Lane(destination, self._tools, self._lane_settings(destination))
         self._lanes[name] = lane
         return lane
+
+    def _is_needed(self, name: str, lane: Lane) -> bool:
+        """Whether it carries something, or knows of a failure that somebody waits for."""
+        is_awaited = lane.failures > 0 and bool(self._agenda.destinations(name))
+        return name in self._running or not lane.is_asleep or is_awaited
 
     def _lane_settings(self, destination: str) -> LaneSettings:
         return replace(self._settings.lane, most_a_minute=self._settings.rate(destination))
@@ -210,7 +222,8 @@ class Relay:
             else:
                 break
         lane.claimed.clear()
-        self._agenda.open(name)
+        if not lane.failures:
+            self._agenda.open(name)
 
     def _take(self, name: str, lane: Lane) -> list[Share]:
         shares = self._agenda.take(name, self._clock.now(), MOST_SHARES)

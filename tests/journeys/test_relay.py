@@ -21,6 +21,7 @@ pytestmark = pytest.mark.service
 SLOW = 2
 """Seconds by which a busy machine may be late."""
 ALICE, BOB = Person("alice@red.test", "secret-a"), Person("bob@blue.test", "secret-b")
+PEOPLE = {"red": ALICE, "blue": BOB}
 ZONE = {
     "red.test MX": ["10 mx.red.test."],
     "mx.red.test A": ["127.0.0.1"],
@@ -33,23 +34,26 @@ ZONE = {
 @contextmanager
 def two_offices(folder: Path) -> Iterator[tuple[Server, Server]]:
     """red.test and blue.test; DNS leads from each to the other."""
+    bases = {"red": free_base(), "blue": free_base()}
     with dns_server(ZONE) as (_, port), ExitStack() as stack:
-        ports = {"red": free_base(), "blue": free_base()}
-        places = ", ".join(f'"mx.{name}.test:25" = "127.0.0.1:{base}"' for name, base in ports.items())
-        servers = []
-        for name, base in ports.items():
-            settings = (
-                f"server.host=mx.{name}.test",
-                f'dns.servers=["127.0.0.1:{port}"]',
-                "relay.enabled=true",
-                "relay.allow_private_targets=true",
-                f"relay.connect_map={{{places}}}",
-            )
-            servers.append(stack.enter_context(serving(folder / name, *settings, base=base)))
-        red, blue = servers
-        add(red, ALICE)
-        add(blue, BOB)
+        red, blue = (stack.enter_context(office(folder, name, bases, port)) for name in bases)
         yield red, blue
+
+
+@contextmanager
+def office(folder: Path, name: str, bases: dict[str, int], dns_port: int) -> Iterator[Server]:
+    """One of several that find each other on the ports from their bases on."""
+    places = ", ".join(f'"mx.{each}.test:25" = "127.0.0.1:{base}"' for each, base in bases.items())
+    settings = (
+        f"server.host=mx.{name}.test",
+        f'dns.servers=["127.0.0.1:{dns_port}"]',
+        "relay.enabled=true",
+        "relay.allow_private_targets=true",
+        f"relay.connect_map={{{places}}}",
+    )
+    with serving(folder / name, *settings, base=bases[name]) as server:
+        add(server, PEOPLE[name])
+        yield server
 
 
 def submit(server: Server, sender: Person, recipient: str, subject: str) -> str:
@@ -111,3 +115,17 @@ def test_mail_for_later_goes_at_its_time(tmp_path: Path) -> None:
         assert [each["state"] for each in told["recipients"]] == ["relayed", "stored"]
         assert all(-0.1 < each < 1 + SLOW for each in late), late
         assert len(by_pop3(red, carol)) == len(by_pop3(blue, BOB)) == 1
+
+
+def test_a_host_that_was_away_gets_its_mail_when_somebody_asks(tmp_path: Path) -> None:
+    """Also what came while the destination was left alone."""
+    bases = {"red": free_base(), "blue": free_base()}
+    with dns_server(ZONE) as (_, port), office(tmp_path, "red", bases, port) as red:
+        journeys = [submit(red, ALICE, BOB.address, "first")]
+        until(red, journeys[0], "cannot connect to ")
+        journeys.append(submit(red, ALICE, BOB.address, "second"))
+        with office(tmp_path, "blue", bases, port) as blue:
+            assert mailhost(red, "queue", "retry", "--destination", "blue.test") == "2 recipients to be tried now\n"
+            for journey in journeys:
+                until(red, journey, "delivered to mx.blue.test")
+            assert len(by_imap(blue, BOB)) == 2

@@ -24,6 +24,9 @@ FIRST = """\
 [server]
 host = "mail.example.org"
 data = "."
+
+[relay]
+enabled = false  # mail for other hosts waits: a server to try out bothers nobody
 """
 
 

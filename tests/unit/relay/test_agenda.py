@@ -42,6 +42,15 @@ def test_nothing_of_a_closed_lane_is_due() -> None:
     assert made.take("x", LATER, 9) == [Share("a.x"), Share("b.x")]
 
 
+def test_whoever_asks_opens_what_is_closed() -> None:
+    made = agenda(Share("a.x"))
+    made.lanes(SOON)
+    made.close("x", LATER)
+    made.open_all()
+    assert made.next_moment == SOON
+    assert made.take("x", SOON, 9) == [Share("a.x")]
+
+
 def test_what_is_put_back_for_the_same_moment_is_noted_once() -> None:
     """A share with something for tomorrow is taken a thousand times a second until then."""
     made = agenda()
