@@ -1,6 +1,6 @@
 """The server with a profile of the thread that its loop runs in: SIGUSR2 begins it, and SIGUSR2 ends it.
 
-    python -m benchmarks.relay.profiled FILE quickstart ...     # what follows FILE are the words for `mailhost`
+python -m benchmarks.relay.profiled FILE quickstart ...     # what follows FILE are the words for `mailhost`
 """
 
 import cProfile

@@ -22,7 +22,7 @@ def letters(relayer: Relayer, many: int, parameters: str = "", count: int = MESS
 
 def queue(lab: Lab, relayer: Relayer) -> Figures:
     """From the moment that what was held back may go, to the last message at the far side."""
-    found = {}
+    found: Figures = {}
     for many in MANY:
         submit(relayer.connect_held, letters(relayer, many, relayer.hold(MESSAGES)))
         total, cpu = lab.sinks.total + MESSAGES, relayer.cpu()
@@ -33,7 +33,7 @@ def queue(lab: Lab, relayer: Relayer) -> Figures:
 
 def flow(lab: Lab, relayer: Relayer) -> Figures:
     """From the first command of ten connections to the last message at the far side."""
-    found = {}
+    found: Figures = {}
     for many in MANY:
         total, cpu = lab.sinks.total + MESSAGES, relayer.cpu()
         started = time.perf_counter()

@@ -13,7 +13,7 @@ LOOK = 0.1
 
 
 def recipients(lab: Lab, relayer: Relayer) -> Figures:
-    found = {}
+    found: Figures = {}
     for many in (1, DESTINATIONS):
         total, delivered = lab.sinks.total, relayer.delivered()
         wire = relayer.connect()
