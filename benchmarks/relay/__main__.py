@@ -137,9 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join((*CASES, *OTHERS)), help="these cases, comma-separated")
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument(
-        "--rounds", type=int, default=3, help="of the case of a dead destination, with it and without it"
-    )
+    parser.add_argument("--rounds", type=int, default=6, help="pairs of runs with a dead destination and without")
     parser.add_argument("--postgresql", action="store_true", help="the rates on a private cluster too")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the markers of this file")
     parser.add_argument("--costs", action="store_true", help="say only where the relay's CPU goes")

@@ -31,7 +31,7 @@ def times(lab: Lab, relayer: Relayer, messages: int, whither: Callable[[], str])
     found = []
     for number in range(messages + 1):
         accepted = submit_one(wire, Letter(relayer.sender, [f"user{number}@{whither()}"]), number)
-        found.append((lab.recorder.moments.get(timeout=SECONDS) - accepted) * 1000)
+        found.append((lab.recorder.wait(number, SECONDS) - accepted) * 1000)
         time.sleep(PAUSE)
     quit_(wire)
     return sorted(found[1:])

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from queue import Queue
 
 from benchmarks.relay.places import RECORDER
@@ -17,8 +18,13 @@ OK = b"250 2.0.0 Ok\r\n"
 
 class Recorder:
     def __init__(self) -> None:
-        self.moments: Queue[float] = Queue()
-        """Of each message, on the clock of `time.perf_counter`."""
+        self._moments: Queue[tuple[bytes, float]] = Queue()
+
+    def wait(self, number: int, seconds: float) -> float:
+        """Until that message is there, the next one to come; answers with when, on the clock of `time.perf_counter`."""
+        subject, at = self._moments.get(timeout=seconds)
+        assert subject == b"Subject: message %d\r\n" % number, subject
+        return at
 
     def converse(self, wire: socketserver.StreamRequestHandler) -> None:
         """One reply after another, until QUIT."""
@@ -27,12 +33,20 @@ class Recorder:
             verb = line[:4].upper().rstrip()
             wire.wfile.write(REPLIES.get(verb, OK))
             if verb == b"DATA":
-                while wire.rfile.readline() != b".\r\n":
-                    pass
-                self.moments.put(time.perf_counter())
+                self._moments.put((_subject(wire.rfile), time.perf_counter()))
                 wire.wfile.write(OK)
             elif verb == b"QUIT":
                 return
+
+
+def _subject(lines: BufferedIOBase) -> bytes:
+    """The line that says which message it is, when the last one has come."""
+    found = b""
+    while (line := lines.readline()) != b".\r\n":
+        assert line, "the relay hung up"
+        if line.startswith(b"Subject: ") and not found:
+            found = line
+    return found
 
 
 @contextmanager

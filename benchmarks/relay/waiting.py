@@ -46,12 +46,13 @@ PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 
 def waiting(lab: Lab, folder: Path) -> Figures:
     """Fresh servers, each on its own copy of a folder where one message is held back."""
+    folder.mkdir()
     start = folder / "start"
     with mailhost(start, lab.port, lab.dns) as server:
         wire = server.connect()
         submit_one(wire, Letter(server.sender, ["user0@w0.test"], HOLD), 0)
         quit_(wire)
-    found = {f"{name} 0": value for name, value in serve(lab, start).items()}
+    found = {f"{name} 0": value for name, value in serve(lab, start, 1).items()}
     for spread in SPREADS:
         data = folder / f"spread{spread}"
         shutil.copytree(start, data)
@@ -59,15 +60,16 @@ def waiting(lab: Lab, folder: Path) -> Figures:
         for size in SIZES:
             queue.fill(size)
             found[f"claim {spread} {size}"] = queue.claim()
-        found |= {f"{name} {spread}": value for name, value in serve(lab, data).items()}
+        found |= {f"{name} {spread}": value for name, value in serve(lab, data, SIZES[-1] + 1).items()}
         found[f"memory {spread}"] -= found["memory 0"]
     return found
 
 
-def serve(lab: Lab, data: Path) -> Figures:
+def serve(lab: Lab, data: Path, rows: int) -> Figures:
     started = time.perf_counter()
     with mailhost(data, lab.port, lab.dns) as server:
         ready = time.perf_counter() - started
+        assert server.waiting() == rows, server.waiting()
         new = times(lab, server, NEW, lambda: LATENCY)
         return {"start": ready, "new": part(new, 0.5), "memory": memory(server)}
 
@@ -88,14 +90,14 @@ class Queue:
         self._size = 0
 
     def fill(self, size: int) -> None:
-        self._insert(self._size + 1, size, None)
+        self._insert(self._size + 1, size, self._spread)
         self._size = size
 
     def claim(self) -> float:
         """Milliseconds, the median of some: all that is due, with the commit."""
         found: list[float] = []
         first = SIZES[-1] + 1
-        self._insert(first, first + DUE * self._spread, now() - 1000)
+        self._insert(first, first + DUE - 1, 1, now() - 1000)
         run(self._claims(found))
         with closing(self._open()) as file, file:
             file.execute("DELETE FROM delivery WHERE state = 0 AND next_try < ?", (now(),))
@@ -120,12 +122,13 @@ class Queue:
             sender: int = file.execute("SELECT sender FROM delivery WHERE state = 0").fetchone()[0]
             return sender
 
-    def _insert(self, first: int, last: int, due: int | None) -> None:
+    def _insert(self, first: int, last: int, spread: int, due: int | None = None) -> None:
+        """Not due, where no time is given."""
         with closing(self._open()) as file, file:
             delivery, acceptance = file.execute(
                 "SELECT id, acceptance_id FROM delivery WHERE state = ? ORDER BY id LIMIT 1", (int(State.WAITING),)
             ).fetchone()
-            named = {"spread": self._spread, "due": due, "first": first, "last": last}
+            named = {"spread": spread, "due": due, "first": first, "last": last}
             for table, id_ in zip(TABLES, (acceptance, delivery), strict=True):
                 columns = [row[1] for row in file.execute(f"PRAGMA table_info({table})")]
                 values = [
