@@ -2,17 +2,18 @@
 
 import socket
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from benchmarks.relay.lab import Figures, Lab
 from benchmarks.relay.mailhost import Relayer
 from benchmarks.relay.places import DEAD, DEAD_DOMAIN, DESTINATIONS, domain
+from benchmarks.relay.rates import SECONDS, SETTLES
 from benchmarks.relay.senders import Letter, submit
 
 EACH = 20
 """Messages to each destination."""
-SECONDS = 120.0
 Fresh = Callable[[], AbstractContextManager[Relayer]]
 
 
@@ -40,6 +41,8 @@ def dead(lab: Lab, fresh: Fresh, rounds: int) -> Figures:
             turn = [(False, one), (True, other)]
             for has_dead, relayer in turn if number % 2 else reversed(turn):
                 rates[has_dead].append(rate(lab, relayer, has_dead))
+        time.sleep(SETTLES)
+        assert (one.waiting(), other.waiting()) == (0, EACH * rounds), "the dead one is not dead, or the others wait"
     losses = [(1 - with_it / without) * 100 for without, with_it in zip(rates[False], rates[True], strict=True)]
     return {
         "dead without": statistics.median(rates[False]),
