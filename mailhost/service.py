@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -83,7 +83,8 @@ async def serve(config: Config, events: Events, ready: Ready, signals: Signals, 
             events.subscribe(recorder)
             stack.push_async_callback(recorder.flush)
         ports: dict[ConversationFactory, IListeningPort] = {}
-        stack.push_async_callback(end, ports, reloading, signals.at_once)
+        tasks: list[asyncio.Future[None]] = []
+        stack.push_async_callback(end, ports, tasks, reloading, signals.at_once)
         for name, factory in listeners.items():
             ports[factory] = listen(name, sockets[name], factory)
         reactor.settle()
@@ -94,12 +95,13 @@ async def serve(config: Config, events: Events, ready: Ready, signals: Signals, 
         ready({"ports": served})
         systemd.notify(systemd.READY)
         changing = partial(take, services=services, sweeper=sweeper, listeners=listeners, tls=tls)
-        tasks = background(config, services, sweeper) | {
+        names = background(config, services, sweeper) | {
             "reload": reloading.run(signals.reload, read, changing),
             "certificate": reloading.watch_certificate(),
             "trace": recorder.run(),
         }
-        code = await watch(signals.stop, events, tasks)
+        tasks += map(asyncio.ensure_future, names.values())
+        code = await watch(signals.stop, events, dict(zip(tasks, names, strict=True)))
         systemd.notify(systemd.STOPPING)
     events.publish(ENDED)
     return code
@@ -228,11 +230,11 @@ async def open_services(config: Config, events: Events, stack: AsyncExitStack) -
     )
 
 
-async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Awaitable[None]]) -> int:
+async def watch(stop: asyncio.Event, events: Events, watched: Mapping[asyncio.Future[None], str]) -> int:
     """Wait for the signal. A task that ends before it is a fault: the service stops with EX_SOFTWARE rather than limp on."""
-    watched = {asyncio.ensure_future(task): name for name, task in tasks.items()}
     stopping = asyncio.ensure_future(stop.wait())
-    done, _ = await asyncio.wait([stopping, *watched], return_when=asyncio.FIRST_COMPLETED)
+    every: list[asyncio.Future[Any]] = [stopping, *watched]
+    done, _ = await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
     for task, name in watched.items():
         if task in done:
             events.publish(FAULT, cause=f"{name} ended", data={"exception": task.exception()})
@@ -243,21 +245,30 @@ async def watch(stop: asyncio.Event, events: Events, tasks: dict[str, Awaitable[
 
 
 async def end(
-    ports: Mapping[ConversationFactory, IListeningPort], reloading: Reloading, at_once: asyncio.Event
+    ports: Mapping[ConversationFactory, IListeningPort],
+    tasks: Sequence[asyncio.Future[None]],
+    reloading: Reloading,
+    at_once: asyncio.Event,
 ) -> None:
-    """Accept no more, and let the conversations under way finish what they do; a second signal cuts them off."""
+    """Accept no more, and let the conversations under way finish what they do, the relay's too; a second signal cuts them off."""
     for port in ports.values():
         await stop_listening(port)
-    cutting = asyncio.ensure_future(cut_off(ports, at_once))
+    ending = [task for task in tasks if isinstance(task, asyncio.Task) and task.cancelling()]
+    cutting = asyncio.ensure_future(cut_off(ports, ending, at_once))
     grace = reloading.config.server.grace
     await asyncio.gather(*(factory.end_conversations(grace) for factory in ports))
+    await asyncio.gather(*ending, return_exceptions=True)
     cutting.cancel()
 
 
-async def cut_off(factories: Iterable[ConversationFactory], at_once: asyncio.Event) -> None:
+async def cut_off(
+    factories: Iterable[ConversationFactory], tasks: Iterable[asyncio.Task[None]], at_once: asyncio.Event
+) -> None:
     await at_once.wait()
     for factory in factories:
         factory.cut_off()
+    for task in tasks:
+        task.cancel()
 
 
 def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSettings:

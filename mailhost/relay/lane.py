@@ -159,8 +159,9 @@ class Lane:
             async with self._tools.slots:
                 try:
                     connection = await self._tools.connector.open(self.destination)
-                except Trouble as trouble:
-                    return trouble
+                except Trouble as nobody:
+                    return nobody
+                trouble = Trouble("4.4.2", f"{connection.host.name} says hello, and ends", host=connection.host.name)
                 try:
                     while (job := await self._next(connection)) is not None:
                         await self._carry(connection, job)
@@ -168,11 +169,13 @@ class Lane:
                 except Spent as spent:
                     self._jobs.appendleft(spent.left)
                 except BrokenOff as broken:
-                    breaks += 1
-                    if breaks >= MOST_BREAKS:
-                        return broken.trouble
+                    trouble = broken.trouble
                 finally:
                     await connection.client.quit()
+                if not connection.messages:
+                    breaks += 1
+                if breaks >= MOST_BREAKS and self._jobs:
+                    return trouble
         return None
 
     async def _carry(self, connection: Connection, job: Job) -> None:
@@ -195,7 +198,7 @@ class Lane:
     async def _next(self, connection: Connection) -> Job | None:
         """None when this connection is of no more use: spent, or idle for too long, or its turn is too far away."""
         while self._jobs or await self._linger(connection):
-            if (wait := self._wait()) > self._idle or connection.client.is_spent:
+            if (wait := self._wait()) > max(self._idle, 1) or connection.client.is_spent:
                 return None
             if wait > 0:
                 await asyncio.sleep(wait)

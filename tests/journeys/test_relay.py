@@ -1,13 +1,17 @@
 """From a client of one server to a mailbox of another: submission, queue, MX, port 25, POP3 and IMAP; and back."""
 
 import json
+import signal
 import smtplib
+import socketserver
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -51,8 +55,10 @@ def office(folder: Path, name: str, bases: dict[str, int], dns_port: int) -> Ite
         "relay.allow_private_targets=true",
         f"relay.connect_map={{{places}}}",
     )
+    is_new = not (folder / name).exists()
     with serving(folder / name, *settings, base=bases[name]) as server:
-        add(server, PEOPLE[name])
+        if is_new:
+            add(server, PEOPLE[name])
         yield server
 
 
@@ -129,3 +135,53 @@ def test_a_host_that_was_away_gets_its_mail_when_somebody_asks(tmp_path: Path) -
             for journey in journeys:
                 until(red, journey, "delivered to mx.blue.test")
             assert len(by_imap(blue, BOB)) == 2
+
+
+class SlowHost:
+    """Answers a message half a second after it has all of it."""
+
+    def __init__(self, port: int) -> None:
+        self.has_all = threading.Event()
+        self.messages = 0
+        host = self
+
+        class Session(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 mx.blue.test\r\n")
+                while line := self.rfile.readline():
+                    verb = line[:4].upper()
+                    self.wfile.write(b"354 go\r\n" if verb == b"DATA" else b"250 2.0.0 ok\r\n")
+                    if verb == b"DATA":
+                        while self.rfile.readline() != b".\r\n":
+                            pass
+                        host.messages += 1
+                        host.has_all.set()
+                        time.sleep(0.5)
+                        self.wfile.write(b"250 2.0.0 at last\r\n")
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", port), Session, bind_and_activate=False)
+        self._server.allow_reuse_address = self._server.daemon_threads = True
+
+    def __enter__(self) -> Self:
+        self._server.server_bind()
+        self._server.server_activate()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_a_server_that_is_ended_lets_what_it_sends_come_to_its_end(tmp_path: Path) -> None:
+    """Broken off behind its last line, it would be sent again, and come twice."""
+    bases = {"red": free_base(), "blue": free_base()}
+    with dns_server(ZONE) as (_, port), SlowHost(bases["blue"]) as blue:
+        with office(tmp_path, "red", bases, port) as red:
+            journey = submit(red, ALICE, BOB.address, "slowly")
+            assert blue.has_all.wait(END_SECONDS)
+            red.process.send_signal(signal.SIGTERM)
+            assert red.process.wait(END_SECONDS) == 0
+        with office(tmp_path, "red", bases, port) as red:
+            assert "delivered to mx.blue.test" in until(red, journey, "250 2.0.0 at last")
+    assert blue.messages == 1

@@ -17,7 +17,7 @@ from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
-from mailhost.relay.lane import LaneSettings
+from mailhost.relay.lane import MOST_BREAKS, LaneSettings
 from mailhost.relay.notices import Notices, NoticeSettings
 from mailhost.relay.routes import Routes
 from mailhost.relay.schedule import Schedule
@@ -290,3 +290,22 @@ async def test_a_dead_destination_keeps_nobody_waiting(database: Database, tmp_p
                 await red.send(f"u{at}@dead.test", f"u{at}@blue.test")
             told = await red.until(20)
     assert {event.data["state"] for event in told} == {"relayed"}
+
+
+class Chatty(Host):
+    """Says more than it was asked, behind its answer to EHLO."""
+
+    def _usual(self, verb: str, extensions: list[str]) -> str:
+        return super()._usual(verb, extensions) + ("\r\n250 and more" if verb == "EHLO" else "")
+
+
+async def test_a_host_that_is_of_no_use_after_hello_is_left_alone(database: Database, tmp_path: Path) -> None:
+    """And not connected to again and again."""
+    host = Chatty()
+    one = Settings(LaneSettings(1))
+    async with twisted_here(), serving(host) as port, office(database, tmp_path, {"blue.test": port}, one) as red:
+        mail = await red.send("a@blue.test")
+        (told,) = await red.until(1)
+        assert await red.states(mail) == [State.WAITING]
+    assert "says hello, and ends" in str(told.cause) or "a reply to nothing" in str(told.cause)
+    assert host.connections <= MOST_BREAKS
