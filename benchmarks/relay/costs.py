@@ -4,6 +4,7 @@ import pstats
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.relay.lab import Lab
@@ -23,9 +24,9 @@ def costs(lab: Lab, folder: Path) -> Iterator[str]:
     program = ("-m", "benchmarks.relay.profiled", str(stats))
     with mailhost(folder / "data", lab.port, lab.dns, program=program) as server:
         for many in MANY:
-            submit(server.connect_held, letters(server, many, server.hold(MESSAGES)))
-            total = lab.sinks.total + MESSAGES
-            server.let_go()
+            parameters, total = server.hold(MESSAGES), lab.sinks.total + MESSAGES
+            submit(server.connect_held, [replace(each, parameters=parameters) for each in letters(server, many)])
+            assert server.let_go() is not None, "the queue was not filled in time"
             server.server.process.send_signal(signal.SIGUSR2)
             lab.sinks.wait(total, SECONDS)
             time.sleep(0.3)
