@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IListeningPort
 from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
+from mailhost.config.networks import read_network
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
@@ -29,6 +30,7 @@ from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.assembly import notices, relay_of
+from mailhost.relay.overdue import Overdue
 from mailhost.relay.reports_here import ReportsHere
 from mailhost.reloading import Read, Reloading
 from mailhost.smtp.factory import SMTPFactory
@@ -154,6 +156,7 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
         "reports": ReportsHere(services.database, told, services.events).run(),
+        "late messages": Overdue(services.database, told, services.events, f"late, node {config.server.node}").run(),
     }
     if config.relay.enabled:
         relay = relay_of(config, services, told)
@@ -280,12 +283,16 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         most_transactions=listener.most_transactions,
         most_commands=listener.most_commands,
         most_hops=listener.most_hops,
+        most_visits=listener.most_visits,
         longest_hold=int(listener.longest_hold.total_seconds()) if isinstance(listener, Submission) else 0,
+        shortest_deliver_by=int(listener.shortest_deliver_by.total_seconds()),
+        highest_priority=listener.highest_priority,
         line_octets=int(listener.line_octets),
         data_timeout=listener.data_timeout.total_seconds(),
         message_timeout=listener.message_timeout.total_seconds(),
         least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
+        networks=() if submission else tuple(map(read_network, config.relay.networks)),
     )
 
 

@@ -16,7 +16,7 @@ from mailhost.events.event import (
     STORE_FLAG,
 )
 from mailhost.ids import Millis, text_of
-from mailhost.queue.values import HELD, State
+from mailhost.queue.values import HELD, Acceptance, State
 from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
@@ -30,13 +30,15 @@ def sentences(found: Journey | Incident) -> Iterator[str]:
 
 def _journey(journey: Journey) -> Iterator[str]:
     accepted = journey.acceptance
-    by = f"{accepted.peer or 'this server itself'}{', logged in' if accepted.login is not None else ''}"
+    by = f"{accepted.peer or 'this server itself'}{_right(journey)}"
     yield (
         f"{text_of(accepted.journey)}: accepted {_moment(accepted.at)} from <{accepted.reverse_path}> ({by}), "
         f"{accepted.size:,} octets, for {_people(journey)}"
     )
     if named := "   ".join(_names(journey)):
         yield f"  {named}"
+    if wished := ", ".join(_wishes(accepted)):
+        yield f"  Wished: {wished}"
     for each in journey.copies:
         yield f"  {each.delivery.recipient}: {WORDS[each.delivery.state](each)}"
         for act in journey.acts:
@@ -44,6 +46,15 @@ def _journey(journey: Journey) -> Iterator[str]:
                 yield f"    {_clock(act.at, accepted.at)} {ACTS[act.kind](act.data)}"
         for line in _afterwards(each, accepted.at):
             yield f"    {line}"
+
+
+def _right(journey: Journey) -> str:
+    """By which right it was taken: for other hosts' mail there are two."""
+    if journey.acceptance.login is not None:
+        return ", logged in"
+    named = [each.delivery for each in journey.copies if each.delivery.parent is None]
+    is_listed = journey.acceptance.peer and any(row.destination for row in named)
+    return ", of a listed network" if is_listed else ""
 
 
 def _is_about(act: Entry, copy: Copy) -> bool:
@@ -76,6 +87,15 @@ def _names(journey: Journey) -> Iterator[str]:
         yield f"Subject: {accepted.subject}"
     if accepted.message_id:
         yield f"Message-ID: {accepted.message_id}"
+
+
+def _wishes(accepted: Acceptance) -> Iterator[str]:
+    """What its sender set for it: MT-PRIORITY (RFC 6710), DELIVERBY (RFC 2852)."""
+    if accepted.priority:
+        yield f"priority {accepted.priority}"
+    if accepted.deliver_by is not None:
+        late = "returned" if (accepted.by_mode or "").startswith("R") else "its sender told"
+        yield f"delivered by {_moment(accepted.deliver_by)}, else {late}"
 
 
 def _people(journey: Journey) -> str:
@@ -265,6 +285,9 @@ def as_values(found: Journey | Incident) -> dict[str, Any]:
         "octets": accepted.size,
         "subject": accepted.subject,
         "message_id": accepted.message_id,
+        "priority": accepted.priority,
+        "deliver_by": accepted.deliver_by,
+        "by_mode": accepted.by_mode,
         "recipients": [_as_value(each) for each in found.copies],
         "acts": [{"kind": act.kind, "at": act.at, **act.data} for act in found.acts],
     }

@@ -14,11 +14,13 @@ from mailhost.message.downgrade import downgraded
 from mailhost.message.form import Form
 from mailhost.message.received import delivered_to_field, return_path_field
 from mailhost.queue import entries
-from mailhost.queue.changes import DoneHere, Queued
+from mailhost.queue.changes import DoneHere, Queued, Timed
 from mailhost.queue.values import HELD, Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.mailboxes import Locked
 from mailhost.store.values import Content, Flags, MailboxKey, NewMessage, NewSurrogate, Placed
+
+ONE_COPY = "another recipient of this message leads to the same address, which gets one copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     waiting = frozenset(row.share for each in accepted for row in each.deliveries if row.state is State.WAITING)
     if waiting:
         tx.announce(Queued(waiting))
+        moments = [each.acceptance.deliver_by for each in requests if each.acceptance.deliver_by is not None]
+        if moments:
+            tx.announce(Timed(min(moments)))
     asked = frozenset(row.journey for each in accepted for row in each.deliveries if row.notify and is_to_tell(row))
     if asked:
         tx.announce(DoneHere(asked))
@@ -160,6 +165,7 @@ def _surrogate(acceptance: Acceptance, content: Content, address: str, id_: Mess
 def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Placed]) -> list[Delivery]:
     rows = []
     acceptance = request.acceptance
+    carriers = _carriers(request) if request.rows > 1 else {}
     for recipient in request.recipients:
         original = recipient.original or recipient.address
         if recipient.expanded:
@@ -178,8 +184,21 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Place
             )
         parent = recipient.delivery if recipient.expanded else None
         notify = _of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
-        rows += [_row(request, recipient, route, parent, placed, notify) for route in recipient.routes]
+        rows += [_row(request, recipient, route, parent, placed, notify, carriers) for route in recipient.routes]
     return rows
+
+
+def _carriers(request: AcceptRequest) -> dict[MailboxId | str, DeliveryId]:
+    """Of recipients that lead to one address, whose row carries the message there: one that was named himself, and wants to hear of it."""
+    carriers: dict[MailboxId | str, DeliveryId] = {}
+    for recipient in sorted(request.recipients, key=lambda each: (each.expanded, each.notify == "NEVER")):
+        for route in recipient.routes:
+            carriers.setdefault(_end_of(route), route.delivery)
+    return carriers
+
+
+def _end_of(route: Route) -> MailboxId | str:
+    return route.mailbox.id if route.mailbox else route.address
 
 
 def _of_members(notify: str | None) -> str | None:
@@ -196,6 +215,7 @@ def _row(
     parent: DeliveryId | None,
     placed: dict[tuple[BlobId, MailboxId], Placed],
     notify: str | None,
+    carriers: dict[MailboxId | str, DeliveryId],
 ) -> Delivery:
     acceptance = request.acceptance
     place = placed.get((acceptance.blob, route.mailbox.id)) if route.mailbox else None
@@ -213,6 +233,19 @@ def _row(
             account=account,
             mailbox=mailbox,
             uid=place.uid,
+            finished_at=acceptance.at,
+            notify=notify,
+        )
+    if carriers.get(_end_of(route), route.delivery) != route.delivery:
+        return Delivery(
+            route.delivery,
+            acceptance.journey,
+            parent,
+            route.address,
+            original,
+            route.domain,
+            State.DISCARDED,
+            reason=ONE_COPY,
             finished_at=acceptance.at,
             notify=notify,
         )

@@ -51,6 +51,16 @@ def waiting_elsewhere(tx: Transaction, journey: JourneyId) -> list[Delivery]:
     return [delivery_of(row) for row in rows]
 
 
+def waiting(tx: Transaction, journey: JourneyId) -> list[Delivery]:
+    """Recipients of one message that wait, be it for another host or for a mailbox here."""
+    rows = tx.execute(
+        select(delivery)
+        .where(delivery.c.acceptance_id == journey, delivery.c.state == State.WAITING, delivery.c.hold == 0)
+        .order_by(delivery.c.id)
+    )
+    return [delivery_of(row) for row in rows]
+
+
 def tell(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> bool:
     """The sender hears of these now. False when he has heard of all of them before."""
     mine = one_of(delivery.c.id, ids)

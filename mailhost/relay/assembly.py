@@ -40,7 +40,7 @@ def pace(config: Config) -> Settings:
         return relay.rates.get(whose, relay.rates.get(ALL_OTHERS, 0))
 
     lane = LaneSettings(relay.most_connections, relay.idle_timeout)
-    return Settings(lane, relay.most_connections_in_all, rate, grace=config.server.grace)
+    return Settings(lane, relay.most_connections_in_all, rate, relay.lease, config.server.grace)
 
 
 def notices(config: Config, services: Services) -> Notices:

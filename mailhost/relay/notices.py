@@ -23,7 +23,7 @@ from mailhost.message.summary import subject_of
 from mailhost.queue import told
 from mailhost.queue.claims import Result
 from mailhost.queue.values import Acceptance, Delivery, State
-from mailhost.relay import notice_text, wishes
+from mailhost.relay import deadline, notice_text, wishes
 from mailhost.relay.finish import Notice, finish
 from mailhost.relay.notice_text import About, languages
 from mailhost.relay.pace import Pace
@@ -109,6 +109,17 @@ class Notices:
         else:
             await self._database.write(told.tell, ids, now())
 
+    async def settle_late(self, accepted: Acceptance) -> None:
+        """The time is over after which its sender wants to hear that it is on its way still (RFC 2852 section 4); once."""
+        rows = await self._database.read(told.waiting, accepted.journey)
+        ids = tuple(each.id for each in rows)
+        late = wishes.late(rows, (), untried=deadline.LATE)
+        made = await self._all_made(accepted, {Kind.DELAYED: late} if late else {}, {Kind.DELAYED: ids})
+        if made:
+            await self._commit(accepted, (), made)
+        else:
+            await self._database.write(told.tell, ids, now())
+
     async def after(
         self, accepted: Acceptance, deliveries: Sequence[Delivery], results: Sequence[Result]
     ) -> tuple[Made, ...]:
@@ -123,7 +134,9 @@ class Notices:
         return await self._all_made(accepted, happened, ids)
 
     def _late_from(self, accepted: Acceptance) -> Millis:
-        return Millis((accepted.release_at or accepted.at) + self.schedule.warn // timedelta(milliseconds=1))
+        late = Millis((accepted.release_at or accepted.at) + self.schedule.warn // timedelta(milliseconds=1))
+        asked = deadline.tells_when(accepted)
+        return late if asked is None else min(late, asked)
 
     async def _commit(self, accepted: Acceptance, results: Sequence[Result], made: Sequence[Made]) -> None:
         try:
@@ -222,6 +235,7 @@ class Notices:
             smtputf8=notice.is_utf8,
             subject=subject_of(content.structure.header_cache),
             message_id=self._message_id(journey),
+            priority=reader.accepted.priority,  # RFC 6710 section 4.6
         )
         request = AcceptRequest(acceptance, content, (reader.recipient,))
         about = tuple(each.delivery.id for each in happened)
@@ -236,9 +250,8 @@ class Notices:
         postmaster: Address,
     ) -> Report:
         accepted, settings = reader.accepted, self._settings
-        since = accepted.release_at or accepted.at
-        until = Millis(since + self.schedule.give_up // timedelta(milliseconds=1))
-        about = About(settings.host, accepted.subject, accepted.at, until)
+        until = self._until(accepted)
+        about = About(settings.host, accepted.subject, accepted.at, until, deadline.tells_when(accepted))
         spoken = languages(accepted.subject, reader.header)
         return Report(
             host=settings.host,
@@ -254,7 +267,13 @@ class Notices:
             recipients=[_reported(each, until) for each in happened],
             returned=reader.returned,
             takes_utf8=reader.takes_utf8,
+            deliver_by=accepted.deliver_by,
         )
+
+    def _until(self, accepted: Acceptance) -> Millis:
+        """When it is given up."""
+        until = Millis((accepted.release_at or accepted.at) + self.schedule.give_up // timedelta(milliseconds=1))
+        return min(until, deadline.ends_when(accepted) or until)
 
     def _message_id(self, journey: JourneyId) -> str:
         return f"<{text_of(journey)}@{self._settings.host}>"

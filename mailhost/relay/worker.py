@@ -102,7 +102,7 @@ class Relay:
 
     async def run(self) -> None:
         """Until it is cancelled; what is under way then has its time to end, and what is broken off is tried again by the next one."""
-        await self._database.write(claims.release, self._claimant, None)
+        await self._free_own()
         renewing = asyncio.ensure_future(self._renew())
         try:
             while True:
@@ -114,6 +114,17 @@ class Relay:
         finally:
             renewing.cancel()
             await self._end()
+
+    async def _free_own(self) -> None:
+        """What it had when it was killed is due again."""
+        while True:
+            try:
+                await self._database.write(claims.release, self._claimant, None)
+            except CommitFailed as failure:
+                self._events.publish(FAULT, cause=f"relay: cannot begin: {failure}")
+                await asyncio.sleep(FAILED_AGAIN.total_seconds())
+            else:
+                return
 
     async def _end(self) -> None:
         for task in self._running.values():
@@ -130,7 +141,14 @@ class Relay:
             return
         begun = loop.time()
         self._look = False
-        for share, at in (await self._database.read(claims.due)).items():
+        try:
+            waiting = await self._database.read(claims.due)
+        except CommitFailed as failure:
+            self._events.publish(FAULT, cause=f"relay: cannot ask who waits: {failure}")
+            self._look, self._look_from = True, loop.time() + FAILED_AGAIN.total_seconds()
+            loop.call_later(FAILED_AGAIN.total_seconds(), self._wake.set)
+            return
+        for share, at in waiting.items():
             self._agenda.add(share, at)
         self._look_from = loop.time() + LOOK_SELDOM * (loop.time() - begun)
 

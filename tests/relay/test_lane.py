@@ -14,7 +14,7 @@ from mailhost.delivery.directory import Directory
 from mailhost.events.event import FAULT, Event, Events
 from mailhost.ids import now
 from mailhost.queue import entries
-from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.queue.values import Acceptance, Delivery, Share, State
 from mailhost.relay.attempt import Connector, RelaySettings, Trouble
 from mailhost.relay.contents import Contents
 from mailhost.relay.dns import Resolver
@@ -83,9 +83,10 @@ class Picky(Host):
         return super()._usual(verb, extensions)
 
 
-async def carry(lane: OneLane, database: Database, *destinations: str) -> Trouble | None:
+async def carry(lane: OneLane, database: Database, *destinations: str, priority: int = 0) -> Trouble | None:
     """All that is due; answers with why nobody was there."""
-    lane.add(jobs_of(await claimed(database, *(destinations or ("blue.test",)))))
+    shares = [Share(each, priority=priority) for each in destinations or ("blue.test",)]
+    lane.add(jobs_of(await claimed(database, *shares)))
     while not lane.is_done and lane.trouble is None:
         await lane.changed()
     if (trouble := lane.trouble) is not None:

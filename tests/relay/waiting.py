@@ -55,8 +55,7 @@ def _recipient(address: str, original: str | None) -> Recipient:
     return Recipient(DeliveryId(fresh()), address, False, (route,), "FAILURE", original)
 
 
-async def claimed(database: Database, *destinations: str) -> Sequence[tuple[Delivery, Acceptance]]:
+async def claimed(database: Database, *shares: Share) -> Sequence[tuple[Delivery, Acceptance]]:
     moment = Millis(now() + 60_000)
-    shares = tuple(map(Share, destinations))
     taken: Taken = await database.write(claims.take, Claim(shares, "test", moment, Millis(moment + 60_000), 1_000))
     return taken.rows
