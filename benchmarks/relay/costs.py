@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.relay.lab import Lab
-from benchmarks.relay.mailhost import mailhost
-from benchmarks.relay.rates import MANY, MESSAGES, SECONDS, letters
+from benchmarks.relay.mailhost import MESSAGES, mailhost
+from benchmarks.relay.rates import MANY, SECONDS, letters
 from benchmarks.relay.senders import submit
 from benchmarks.report import TOP
 

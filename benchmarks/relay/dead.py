@@ -2,14 +2,13 @@
 
 import socket
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from benchmarks.relay.lab import Figures, Lab
 from benchmarks.relay.mailhost import Relayer
 from benchmarks.relay.places import DEAD, DEAD_DOMAIN, DESTINATIONS, domain
-from benchmarks.relay.rates import SETTLES, from_queue
+from benchmarks.relay.rates import from_queue, settle
 from benchmarks.relay.senders import Letter
 
 EACH = 20
@@ -41,8 +40,7 @@ def dead(lab: Lab, fresh: Fresh, rounds: int) -> Figures:
             turn = [(False, one), (True, other)]
             for has_dead, relayer in turn if number % 2 else reversed(turn):
                 rates[has_dead].append(rate(lab, relayer, has_dead))
-        time.sleep(SETTLES)
-        assert not one.waiting(), "somebody else is dead too"
+        settle(one)
         assert other.waiting() >= EACH * rounds, "the dead one is not dead"
     losses = [(1 - with_it / without) * 100 for without, with_it in zip(rates[False], rates[True], strict=True)]
     return {

@@ -18,7 +18,10 @@ from mailhost.queue.values import State
 from tests.service import TOP, Server, serving
 
 MANY = 999_999
-FILLS_A_SECOND = 500.0
+SQLITE = "sqlite"
+MESSAGES, FEWER = 2_000, 500
+"""Of one run; on PostgreSQL the second."""
+FILLS_A_SECOND, ON_POSTGRESQL = 500.0, 100.0
 """How fast a queue is filled, supposedly."""
 SLOWER = 3
 MARGIN = 2.0
@@ -27,6 +30,8 @@ MARGIN = 2.0
 class Relayer(Protocol):
     label: str
     sender: str
+    messages: int
+    """How many make a run."""
 
     def connect(self) -> socket.socket:
         """Ready for MAIL."""
@@ -61,7 +66,8 @@ class Mailhost:
     def __init__(self, server: Server, url: str) -> None:
         self.server, self.url = server, url
         self.sender = server.addresses[0]
-        self._until, self._fills_a_second = 0.0, FILLS_A_SECOND
+        self.messages = MESSAGES if url == SQLITE else FEWER
+        self._until, self._fills_a_second = 0.0, FILLS_A_SECOND if url == SQLITE else ON_POSTGRESQL
 
     def connect(self) -> socket.socket:
         wire = self.server.connect("submission")
@@ -109,7 +115,7 @@ class Mailhost:
 
     def _rows(self, state: State) -> int:
         counted = "SELECT count(*) FROM delivery WHERE state = "
-        if self.url != "sqlite":
+        if self.url != SQLITE:
             return asyncio.run(_ask_postgresql(self.url, counted + str(int(state))))
         with closing(sqlite3.connect(f"file:{self.server.data / 'mailhost.db'}?mode=ro", uri=True)) as file:
             number: int = file.execute(counted + str(int(state))).fetchone()[0]
@@ -128,7 +134,7 @@ async def _ask_postgresql(url: str, question: str) -> int:
 
 @contextmanager
 def mailhost(
-    folder: Path, port: int, dns: int, url: str = "sqlite", *more: str, program: Sequence[str] = ("-m", "mailhost")
+    folder: Path, port: int, dns: int, url: str = SQLITE, *more: str, program: Sequence[str] = ("-m", "mailhost")
 ) -> Iterator[Mailhost]:
     """As it comes, but for the lab that it is in: a DNS of its own, hosts on loopback, submission in clear."""
     settings = (

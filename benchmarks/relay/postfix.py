@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.receive import read_reply
+from benchmarks.relay.mailhost import MESSAGES
 from benchmarks.relay.sinks import PATH
 from tests.service import END_SECONDS, free_base
 
@@ -54,6 +55,7 @@ class Postfix:
 
     label = "Postfix"
     sender = "alice@bench.test"
+    messages = MESSAGES
 
     def __init__(self, folder: Path, port: int, pid: int) -> None:
         self._folder, self._port, self._pid = folder, port, pid
