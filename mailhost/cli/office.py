@@ -157,10 +157,12 @@ async def trace(config: Config, words: Sequence[str]) -> list[tuple[list[str], d
     """Each message that fits, in sentences and as values."""
     from mailhost.administration import trace as journeys
     from mailhost.administration.opening import open_database
+    from mailhost.cli.language import meant, meant_in_all, text_of
 
     async with open_database(config) as database:
         found = await journeys.trace(database, words, MOST_TRACED)
-    return [(list(journeys.sentences(each)), journeys.as_values(each)) for each in found]
+    meanings = journeys.Meanings(lambda *said: text_of(meant(*said)), lambda *said: meant_in_all(*said) or {})
+    return [(list(journeys.sentences(each, meanings)), journeys.as_values(each, meanings)) for each in found]
 
 
 @contextmanager

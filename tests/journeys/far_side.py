@@ -165,7 +165,11 @@ class FarSide:
         return "250 2.1.5 OK"
 
     async def _take(
-        self, talk: Conversation, recipients: tuple[str, ...], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        talk: Conversation,
+        recipients: tuple[str, ...],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         content = await _content(reader)
         if is_refused(fate_and_name(recipients[0])[1]):

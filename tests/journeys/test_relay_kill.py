@@ -185,7 +185,9 @@ def check_copies(far: FarSide) -> None:
 
 
 def _comes_after(far: FarSide, recipient: str, life: int) -> bool:
-    return any(recipient in recipients for talk in far.conversations if talk.life > life for recipients, _ in talk.copies)
+    return any(
+        recipient in recipients for talk in far.conversations if talk.life > life for recipients, _ in talk.copies
+    )
 
 
 def check_ends(far: FarSide, writers: Sequence[Submitter], notices: Counter[str]) -> None:
@@ -200,7 +202,6 @@ def check_ends(far: FarSide, writers: Sequence[Submitter], notices: Counter[str]
     assert {each for each in promised if not is_taken(each)} <= set(notices)
     assert not any(is_taken(each) for each in notices)
     assert set(notices.values()) <= {1}
-
 
 
 def until_held(far: FarSide, zone: Zone, where: str) -> None:

@@ -154,16 +154,14 @@ async def yard(
     made = Yard(database, store(database, folder), connector, Events())
     for first in range(0, len(before), AT_ONCE):
         await asyncio.gather(*(made.send(each) for each in before[first : first + AT_ONCE]))
-    told = Notices(
-        database, made.blobs, Directory(database), made.events, made.schedule, NoticeSettings("me.test")
-    )
+    told = Notices(database, made.blobs, Directory(database), made.events, made.schedule, NoticeSettings("me.test"))
     write = database.write
 
     async def counted(operation: Any, *arguments: Any) -> Any:
         made.writes[operation.__name__] += 1
         return await write(operation, *arguments)
 
-    database.write = counted  # type: ignore[method-assign]
+    database.write = counted  # type: ignore[method-assign, assignment]
     made.relay = Relay(database, made.blobs, made.events, connector, told, "node 0", settings, made.clock)
     task = asyncio.ensure_future(made.relay.run())
     try:
@@ -171,7 +169,7 @@ async def yard(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        database.write = write  # type: ignore[method-assign]
+        database.write = write
 
 
 def to_port(domain: str, port: int) -> RelaySettings:

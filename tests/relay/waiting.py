@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mailhost.administration import queue
 from mailhost.database.database import Database
 from mailhost.delivery.accept import AcceptRequest, accept
 from mailhost.delivery.route import Recipient, Route
@@ -12,6 +13,7 @@ from mailhost.ids import DeliveryId, JourneyId, MessageId, Millis, fresh, now
 from mailhost.message.structure import scan
 from mailhost.queue import claims
 from mailhost.queue.claims import Claim, Taken
+from mailhost.queue.control import Choice, Waiting
 from mailhost.queue.values import Acceptance, Delivery, Share
 from mailhost.store.octets import BlobSettings, BlobStore, mapped
 from mailhost.store.values import Content
@@ -59,3 +61,8 @@ async def claimed(database: Database, *shares: Share) -> Sequence[tuple[Delivery
     moment = Millis(now() + 60_000)
     taken: Taken = await database.write(claims.take, Claim(shares, "test", moment, Millis(moment + 60_000), 1_000))
     return taken.rows
+
+
+async def all_that_waits(database: Database, choice: Choice = Choice()) -> list[Waiting]:
+    """As an administrator sees it."""
+    return [each async for page in queue.waiting(database, choice) for each in page]
