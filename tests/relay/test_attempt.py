@@ -151,10 +151,10 @@ async def test_a_host_that_reads_no_more_is_left_to_itself() -> None:
 
     class Full(Host):
         async def content(self, reader: asyncio.StreamReader) -> bytes:
-            await asyncio.sleep(0.5)
+            await given_up.wait()
             raise ConnectionError
 
-    asked = 0
+    asked, given_up = 0, asyncio.Event()
 
     class Counted(Text):
         async def pieces(self) -> AsyncIterator[bytes]:
@@ -168,6 +168,7 @@ async def test_a_host_that_reads_no_more_is_left_to_itself() -> None:
         content = Counted(b"x" * 78 * 1_000_000, cut=256 << 10)
         sent = await connection.client.send(Outgoing("alice@red.test", [To("bob@blue.test")], content))
         assert connection.client.step == "content"
+        given_up.set()
         await connection.client.quit()
     assert sent.answers == [None]
     assert isinstance(sent.broken, TimedOut)
