@@ -140,6 +140,13 @@ class SMTP(Listener, frozen=True):
     message_octets: Annotated[Octets, Least(kib(64), "RFC 5321 section 4.5.3.1.7"), Most(Octets(1 << 30))] = mib(50)
     """The largest message; announced as SIZE (RFC 1870 section 3). It is the only bound on one line of text: longer ones than
     the 1,000 octets of RFC 5321 section 4.5.3.1.6 are sent, so they are taken."""
+    shortest_deliver_by: Annotated[Duration, Least(seconds(0)), Most(hours(1))] = seconds(10)
+    """The shortest time within which a message may be asked to be delivered or else returned (DELIVERBY, RFC 2852; announced with it).
+    It does not count for "deliver or tell me". "0s" sets no limit; `without = ["DELIVERBY"]` does not offer it. Less than submission
+    asks for, so that time is left for the way here."""
+    highest_priority: Annotated[int, Least(0), Most(9)] = 0
+    """The highest priority that a message may ask for (MT-PRIORITY, -9 to 9, RFC 6710); a higher one is lowered to it, and the client
+    told so. In the queue the higher priority goes first, so strangers are granted none above 0."""
     bare_newlines: Literal["refuse", "normalise"] = "refuse"
     """What a CR or LF that stands alone gets: "refuse" (550 5.6.0), or "normalise" to CRLF. Only CRLF.CRLF ends a message, in either case."""
 
@@ -149,6 +156,12 @@ class Submission(SMTP, frozen=True):
 
     port: Port = 587
     """The TCP port (RFC 6409 section 3.1)."""
+    highest_priority: Annotated[int, Least(0), Most(9)] = 4
+    """The highest priority that a message may ask for (MT-PRIORITY, -9 to 9, RFC 6710); a higher one is lowered to it, and the client
+    told so. In the queue the higher priority goes first; 4 is what is called urgent."""
+    shortest_deliver_by: Annotated[Duration, Least(seconds(0)), Most(hours(1))] = seconds(30)
+    """The shortest time within which a message may be asked to be delivered or else returned (DELIVERBY, RFC 2852; announced with it).
+    It does not count for "deliver or tell me". "0s" sets no limit; `without = ["DELIVERBY"]` does not offer it."""
     longest_hold: Annotated[Duration, Least(seconds(0)), Most(days(1_000))] = days(30)
     """For how long a client may have a message held back (FUTURERELEASE, RFC 4865). "0s" does not offer it."""
 
@@ -323,11 +336,17 @@ class Relay(Section, frozen=True):
     """To all of them; destinations that could not be reached take half of these at most."""
     idle_timeout: Span = seconds(3)
     """How long a connection is kept for the next message to the same destination."""
+    lease: Annotated[Duration, Least(seconds(1))] = minutes(15)
+    """How long mail stays with the node that has begun to carry it, counted anew while that one lives: when it dies, other nodes on the same
+    database wait so long before they take its mail. By itself it goes on as soon as it starts again."""
     rates: Annotated[dict[str, int], Each(Least(1))] = {}
     """Messages a minute to a destination, for those that mind: "DOMAIN" or the "HOST" of a route, "*" for each of the others. None: as
     fast as they take it."""
     warn_after: Wait = hours(4)
     """When a sender hears that a message of his is on its way still; once for each message."""
+    gather_failures: Wait = minutes(1)
+    """How long the failures of one message are gathered for one notice, while others of its recipients are on their way. Each further notice
+    of the same message takes twice as long: a letter to ten thousand dead addresses gives a few."""
     most_notices: Count = 100
     """Notices to one sender within an hour: of mail to a list of dead addresses, say. Further ones are in the log alone; what became of each
     message can be asked for in any case."""

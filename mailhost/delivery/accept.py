@@ -14,7 +14,7 @@ from mailhost.message.downgrade import downgraded
 from mailhost.message.form import Form
 from mailhost.message.received import delivered_to_field, return_path_field
 from mailhost.queue import entries
-from mailhost.queue.changes import DoneHere, Queued
+from mailhost.queue.changes import DoneHere, Queued, Timed
 from mailhost.queue.values import HELD, Acceptance, Delivery, State
 from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.mailboxes import Locked
@@ -74,6 +74,9 @@ def accept(tx: Transaction, requests: Sequence[AcceptRequest]) -> list[Accepted 
     waiting = frozenset(row.share for each in accepted for row in each.deliveries if row.state is State.WAITING)
     if waiting:
         tx.announce(Queued(waiting))
+        moments = [each.acceptance.deliver_by for each in requests if each.acceptance.deliver_by is not None]
+        if moments:
+            tx.announce(Timed(min(moments)))
     asked = frozenset(row.journey for each in accepted for row in each.deliveries if row.notify and is_to_tell(row))
     if asked:
         tx.announce(DoneHere(asked))
@@ -180,7 +183,7 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Place
                 )
             )
         parent = recipient.delivery if recipient.expanded else None
-        notify = _of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
+        notify = of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
         rows += [_row(request, recipient, route, parent, placed, notify, carriers) for route in recipient.routes]
     return rows
 
@@ -198,7 +201,7 @@ def _end_of(route: Route) -> MailboxId | str:
     return route.mailbox.id if route.mailbox else route.address
 
 
-def _of_members(notify: str | None) -> str | None:
+def of_members(notify: str | None) -> str | None:
     """An alias of many is told of as expanded, and no more of its members' success (RFC 3461 section 5.2.7)."""
     if notify is None:
         return None

@@ -30,6 +30,8 @@ class Hop:
     """Our id for the message, to find it in the log."""
     at: int
     """Milliseconds since 1970 UTC."""
+    priority: int | None = None
+    """Where the client has asked for one (RFC 6710)."""
 
 
 def received_field(hop: Hop, recipient: Address | None = None) -> bytes:
@@ -41,6 +43,8 @@ def received_field(hop: Hop, recipient: Address | None = None) -> bytes:
     ]
     if recipient is not None:
         clauses.append(f"for <{_mailbox(recipient)}>")
+    if hop.priority is not None:
+        clauses.append(f"PRIORITY {hop.priority}")
     return _folded("Received", [*clauses[:-1], f"{clauses[-1]};", format_date(hop.at)])
 
 

@@ -87,6 +87,8 @@ class Report:
     returned: Returned | None = None
     takes_utf8: bool = False
     """Whether the reader understands the forms of RFC 6533."""
+    deliver_by: int | None = None
+    """When the message was to be there, as its sender asked (RFC 2852)."""
     name: str = "Mail Delivery System"
 
 
@@ -197,6 +199,8 @@ def _message_fields(about: Report) -> Iterator[str]:
         yield _field("Original-Envelope-Id", _ascii(about.envid))
     yield _field("Reporting-MTA", f"dns; {_ascii(about.host)}")
     yield _field("Arrival-Date", format_date(about.arrived))
+    if about.deliver_by is not None:
+        yield _field("Deliver-By-Date", format_date(about.deliver_by))
 
 
 def _recipient_fields(each: Reported, takes_utf8: bool) -> Iterator[str]:

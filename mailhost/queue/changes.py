@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailhost.database.hints import Hint, Kind
-from mailhost.ids import JourneyId
+from mailhost.ids import JourneyId, Millis
 from mailhost.queue.values import Share
 
 
@@ -17,6 +17,13 @@ class Queued:
 
     def hint(self) -> Hint:
         return Hint(Kind.RETRY if self.is_asked else Kind.QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Messages wait that their senders have set a time for (RFC 2852); the first is late at this one."""
+
+    at: Millis
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from mailhost.database.types import METADATA, Identifier, Moment, Number, Octets
 
 WAITS = text("next_try IS NOT NULL")
 IS_LEASED = text("leased_by IS NOT NULL")
+IS_TIMED = text("deliver_by IS NOT NULL")
 
 acceptance = Table(
     "acceptance",
@@ -30,6 +31,7 @@ acceptance = Table(
     Column("by_mode", String),  # R or N, and T for a trace
     Column("priority", SmallInteger, nullable=False, server_default="0"),  # RFC 6710
     Index(None, "blob_id"),
+    Index(None, "deliver_by", sqlite_where=IS_TIMED, postgresql_where=IS_TIMED),
 )
 
 delivery = Table(

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mailhost.delivery.accept import address_of
+from mailhost.ids import Millis
 from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.contents import Contents
+from mailhost.relay.deadline import by_of
 from mailhost.smtp.client.heard import Heard
 from mailhost.smtp.client.hello import Abilities
 from mailhost.smtp.client.outgoing import Outgoing, To
@@ -15,11 +17,19 @@ MOST_RECIPIENTS = 100
 _TYPED = re.compile(r"[a-z0-9][a-z0-9-]*;.+", re.DOTALL)
 
 
-async def outgoing(contents: Contents, accepted: Acceptance, some: Sequence[Delivery]) -> Outgoing:
+async def outgoing(contents: Contents, accepted: Acceptance, some: Sequence[Delivery], at: Millis) -> Outgoing:
     """Rows keep a local part by its meaning; on the wire it is quoted where it must be."""
     reverse_path = address_of(accepted.reverse_path).text() if accepted.reverse_path else ""
     content = await contents.of(accepted)
-    return Outgoing(reverse_path, [_to(each) for each in some], content, ret=accepted.ret, envid=accepted.envid)
+    return Outgoing(
+        reverse_path,
+        [_to(each) for each in some],
+        content,
+        ret=accepted.ret,
+        envid=accepted.envid,
+        by=by_of(accepted, at),
+        priority=accepted.priority,
+    )
 
 
 def _to(delivery: Delivery) -> To:

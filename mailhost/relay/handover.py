@@ -42,6 +42,8 @@ class HandOver:
     async def __call__(self, connection: Connection, job: Job) -> None:
         """Raises `Spent`, `BrokenOff`."""
         client, host = connection.client, connection.host.name
+        if connection.wire is not None:
+            connection.wire.journey = job.acceptance.journey
         left = deque(batches(job.deliveries, client.abilities))
         while left:
             some = left.popleft()
@@ -49,10 +51,13 @@ class HandOver:
                 client.is_spent
             ):  # it takes no more messages (RFC 9422 section 4.1): the others go over the next connection
                 raise Spent(_left(job, some, left))
+            if self._outcomes.is_over(job.acceptance):
+                await self._outcomes.over(job.acceptance, [*some, *chain(*left)])
+                return
             names = [each.recipient for each in some]
             self._events.publish(QUEUE_TRY, journey=job.acceptance.journey, data={"recipients": names, "host": host})
             try:
-                message = await outgoing(self._contents, job.acceptance, some)
+                message = await outgoing(self._contents, job.acceptance, some, self._outcomes.now())
             except Exception as fault:  # noqa: BLE001 - a message that cannot be read must not keep the others
                 self._fault(job.acceptance, fault)
                 trouble = Trouble("4.3.0", "its text cannot be read here; the log says why")
@@ -88,7 +93,7 @@ class HandOver:
             too_many = [row for row, answer in heard if is_too_many(answer)]
             heard = [(row, answer) for row, answer in heard if not is_too_many(answer)]
         if heard:
-            await self._outcomes.answered(accepted, heard, host, reports=sent.has_dsn)
+            await self._outcomes.answered(accepted, heard, host, sent)
         for row, answer in answers:
             if isinstance(answer, Unfit):
                 trouble = Trouble(answer.status, f"{answer.reason} ({host})", host=host)
@@ -104,4 +109,4 @@ def _was_closed_before(sent: Sent, connection: Connection) -> bool:
 
 
 def _left(job: Job, some: Sequence[Delivery], left: Sequence[Sequence[Delivery]]) -> Job:
-    return Job(job.acceptance, (*some, *chain(*left)))
+    return Job(job.acceptance, (*some, *chain(*left)), job.lease)

@@ -28,6 +28,7 @@ ENGLISH: Words = {
     "DONE": "This is what you asked to hear of your message to {who}: it has got through.",
     "many": "{count} recipients",
     "about": 'Its subject was "{subject}"; we took it from you on {at}.',
+    "asked": "You asked to hear of it if it was not there by {by}.",
     "leads to": " (which leads to {recipient})",
     "to do": "What you can do: {text}",
     "given up": "We have tried again and again, and have given up now.",
@@ -35,6 +36,8 @@ ENGLISH: Words = {
     "no answer": "What happened:",
     "delivered": "It lies in the recipient's mailbox.",
     "relayed": "It was handed to {host}, which does not tell whether it was delivered.",
+    "relayed timed": "It was handed to {host}, which knows the time that you set for it.",
+    "relayed untimed": "It was handed to {host}, which does not know the time that you set for it: it may arrive later.",
     "expanded": "The address stands for several recipients. Your message has gone on to each of them.",
     "more": "... and {count} more, named in the part of this notice that is for programs.",
     "end": "This notice was written by the mail server {host}. Nobody reads answers to it but the postmaster.",
@@ -49,6 +52,7 @@ CHINESE: Words = {
     "DONE": "这是您要求的投递通知：您发给 {who} 的邮件已经送出。",
     "many": "{count} 位收件人",
     "about": "邮件主题为“{subject}”，我们于 {at} 收到。",
+    "asked": "您要求在 {by} 之前未送达时得到通知。",
     "leads to": "（转至 {recipient}）",
     "to do": "您可以这样做：{text}",
     "given up": "我们已多次重试，现已放弃。",
@@ -56,10 +60,13 @@ CHINESE: Words = {
     "no answer": "发生的情况：",
     "delivered": "邮件已放入收件人的邮箱。",
     "relayed": "邮件已交给 {host}，该服务器不会告知是否最终送达。",
+    "relayed timed": "邮件已交给 {host}，该服务器知道您设定的时限。",
+    "relayed untimed": "邮件已交给 {host}，该服务器不知道您设定的时限，邮件可能晚到。",
     "expanded": "该地址代表多位收件人，您的邮件已转发给其中每一位。",
     "more": "……另有 {count} 位，列在本通知供程序读取的部分中。",
     "end": "本通知由邮件服务器 {host} 自动发出，回复只有邮件管理员能看到。",
 }
+TIMED: Mapping[bool | None, str] = {None: "", True: " timed", False: " untimed"}
 WORDS: Mapping[Language, Words] = {Language.ENGLISH: ENGLISH, Language.CHINESE: CHINESE}
 
 _CHARSETS = re.compile(
@@ -80,6 +87,8 @@ class About:
     subject: str
     arrived: Millis
     retried_until: Millis
+    asked: Millis | None = None
+    """From when on the sender wants to hear of a delay, where he has said so (RFC 2852)."""
 
 
 def languages(subject: str, header: bytes) -> tuple[Language, ...]:
@@ -104,6 +113,8 @@ def _lines(kind: Kind, about: About, happened: Sequence[Happened], language: Lan
     until = format_date(about.retried_until)
     yield _wrapped(words[kind.name].format(who=who, until=until))
     yield _wrapped(words["about"].format(subject=about.subject or words["no subject"], at=format_date(about.arrived)))
+    if kind is Kind.DELAYED and about.asked is not None:
+        yield _wrapped(words["asked"].format(by=format_date(about.asked)))
     for each in happened[:MOST_LISTED]:
         yield ""
         yield from _recipient(each, language)
@@ -122,7 +133,7 @@ def _recipient(each: Happened, language: Language) -> Iterator[str]:
     if each.action in (Action.FAILED, Action.DELAYED):
         yield from _trouble(each, language)
     else:
-        yield _wrapped(words[each.action].format(host=each.host or "?"), "    ")
+        yield _wrapped(words[each.action + TIMED[each.timed]].format(host=each.host or "?"), "    ")
         if each.reply:
             yield from _answer(each, words)
 

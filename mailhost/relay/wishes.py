@@ -8,6 +8,7 @@ from mailhost.ids import DeliveryId, Millis
 from mailhost.message.report import Action
 from mailhost.queue.claims import Result
 from mailhost.queue.values import Delivery, State
+from mailhost.relay.deadline import TOO_LATE
 
 
 class Kind(enum.Enum):
@@ -31,6 +32,8 @@ class Happened:
     at: Millis | None = None
     given_up: bool = False
     """Whether it was tried until its time was over."""
+    timed: bool | None = None
+    """Of one that went on, where the sender set a time: whether the host keeps to it (RFC 2852)."""
 
     @property
     def written(self) -> str:
@@ -59,13 +62,18 @@ def ended(deliveries: Sequence[Delivery], results: Iterable[Result]) -> dict[Kin
         delivery = by_id[result.delivery]
         if result.state in (State.BOUNCED, State.EXPIRED):
             kind, happened = Kind.FAILED, _failed(delivery, result)
-        elif result.state is State.RELAYED and not result.reports:
-            kind, happened = Kind.DONE, _of(delivery, result, Action.RELAYED)
+        elif result.state is State.RELAYED:
+            kind, happened = Kind.DONE, replace(_of(delivery, result, Action.RELAYED), timed=result.timed)
         else:
             continue
-        if kind in wanted(delivery.notify):
+        if (kind in wanted(delivery.notify) and not result.reports) or _is_timed(delivery, result):
             found.setdefault(kind, []).append(happened)
     return found
+
+
+def _is_timed(delivery: Delivery, result: Result) -> bool:
+    """Who set a time hears that it went on, unless he wants to hear of nothing (RFC 2852 section 4)."""
+    return result.timed is not None and bool(wanted(delivery.notify))
 
 
 def is_late(deliveries: Sequence[Delivery], results: Iterable[Result], since: Millis) -> bool:
@@ -80,15 +88,35 @@ def is_late(deliveries: Sequence[Delivery], results: Iterable[Result], since: Mi
     )
 
 
-def late(rows: Sequence[Delivery], results: Iterable[Result]) -> list[Happened]:
-    """All recipients of a message that wait still: what the last try said, be it this one or one before. Nothing, if it was told."""
+def late(rows: Sequence[Delivery], results: Iterable[Result], untried: str = "4.0.0") -> list[Happened]:
+    """All recipients of a message that wait still: what the last try said, be it this one or one before. Nothing, if it was told.
+
+    `untried` is the status where there was none.
+    """
     if any(each.told_at is not None for each in rows):
         return []
     just_now = {each.delivery: each for each in results}
     return [
-        _of(row, now, Action.DELAYED) if (now := just_now.get(row.id)) else _before(row)
+        _of(row, now, Action.DELAYED) if (now := just_now.get(row.id)) else _before(row, untried)
         for row in rows
         if Kind.DELAYED in wanted(row.notify) and (row.id not in just_now or just_now[row.id].state is State.WAITING)
+    ]
+
+
+def failed_before(rows: Iterable[Delivery]) -> list[Happened]:
+    """What the ledger knows of failures that were not told when they came."""
+    return [
+        Happened(
+            each,
+            Action.FAILED,
+            each.status or "5.0.0",
+            each.reason,
+            each.reply,
+            each.host,
+            each.finished_at,
+            given_up=each.state is State.EXPIRED and each.status != TOO_LATE,
+        )
+        for each in rows
     ]
 
 
@@ -108,12 +136,13 @@ def done_here(deliveries: Sequence[Delivery], children: Mapping[DeliveryId, int]
 
 def _failed(delivery: Delivery, result: Result) -> Happened:
     """What was given up keeps the status of its last try: a lasting transient failure (RFC 3463 section 2)."""
-    return replace(_of(delivery, result, Action.FAILED), given_up=result.state is State.EXPIRED)
+    given_up = result.state is State.EXPIRED and result.status != TOO_LATE
+    return replace(_of(delivery, result, Action.FAILED), given_up=given_up)
 
 
 def _of(delivery: Delivery, result: Result, action: Action) -> Happened:
     return Happened(delivery, action, result.status, result.reason, result.reply, result.host, result.at)
 
 
-def _before(row: Delivery) -> Happened:
-    return Happened(row, Action.DELAYED, row.status or "4.0.0", row.reason, row.reply, row.host)
+def _before(row: Delivery, untried: str) -> Happened:
+    return Happened(row, Action.DELAYED, row.status or untried, row.reason, row.reply, row.host)

@@ -22,7 +22,19 @@ class Envelope:
     """How much of the message a DSN is to bring back: FULL or HDRS (RFC 3461 section 4.3)."""
     release_at: Millis | None = None
     """When the message is to go on (RFC 4865); None is at once."""
+    deliver_by: Millis | None = None
+    """When it is late (RFC 2852)."""
+    by_mode: str | None = None
+    """What happens then: R returns it, N tells the sender; a T behind it asks for a trace."""
+    priority: int | None = None
+    """RFC 6710; None where nobody has asked for any, which is the same as 0."""
+    priority_is_changed: bool = False
+    """Whether a higher one was asked for than this listener grants."""
     recipients: list[Recipient] = field(default_factory=list)
+
+    @property
+    def is_late_before_release(self) -> bool:
+        return self.release_at is not None and self.deliver_by is not None and self.deliver_by <= self.release_at
 
     @property
     def is_binary(self) -> bool:

@@ -95,7 +95,13 @@ class Incoming:
             await arrival.release()
         self._session.idle_commands = 0
         self._tell(accepted, request.acceptance)
-        return replies.OK.saying(f"Accepted as {text_of(self.journey)}")
+        return self._accepted()
+
+    def _accepted(self) -> Reply:
+        envelope, said = self._session.envelope, f"Accepted as {text_of(self.journey)}"
+        if envelope.priority_is_changed:
+            return replies.PRIORITY_CHANGED.saying(f"{envelope.priority} is the new priority. {said}")
+        return replies.OK.saying(said)
 
     async def _committed(self, request: AcceptRequest) -> Accepted:
         """Who is cut off in the middle of a commit would send the message again: it ends whole, and its client is told."""
@@ -186,6 +192,9 @@ class Incoming:
             release_at=envelope.release_at,
             subject=subject_of(content.structure.header_cache),
             message_id=message_id_of(content.structure.message_id),
+            deliver_by=envelope.deliver_by,
+            by_mode=envelope.by_mode,
+            priority=envelope.priority or 0,
         )
 
     def _received(self) -> bytes:
@@ -199,6 +208,7 @@ class Incoming:
             self._protocol(),
             text_of(self.journey),
             self._at,
+            session.envelope.priority,
         )
         only = session.envelope.recipients[0].path if len(session.envelope.recipients) == 1 else None
         return received_field(hop, only)

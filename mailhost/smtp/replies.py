@@ -41,6 +41,8 @@ def reply(code: int, enhanced: str, *lines: str) -> Reply:
 
 CLOSING = reply(221, "2.0.0", "Goodbye")
 OK = reply(250, "2.0.0", "OK")
+PRIORITY_CHANGED = reply(250, "2.3.6", "0 is the new priority")
+"""RFC 6710 section 4.1: its text begins with the priority that the message has got."""
 SENDER_OK = reply(250, "2.1.0", "Sender OK")
 RECIPIENT_OK = reply(250, "2.1.5", "Recipient OK")
 LOGGED_IN = reply(235, "2.7.0", "Authentication succeeded")
@@ -86,6 +88,8 @@ NO_SUCH_HELP = reply(504, "5.5.4", "No help for that")
 UNKNOWN_MECHANISM = reply(504, "5.5.4", "Unrecognised authentication mechanism; with SPA, switch it off in the client")
 EXPN_DISABLED = reply(502, "5.5.1", "Who stands behind a name is told to nobody")
 UNKNOWN_PARAMETER = reply(555, "5.5.4", "Parameter not recognised")
+TOO_SOON = reply(555, "5.5.4", "No message is delivered so soon for certain")
+LATE_BEFORE_RELEASE = reply(501, "5.5.4", "The message would be late (BY) before it is released (HOLDFOR, HOLDUNTIL)")
 LOGIN_REQUIRED = reply(530, "5.7.0", "Authentication required")
 BAD_LOGIN = reply(535, "5.7.8", "Authentication failed: wrong user or password; the user is the full address")
 ACCOUNT_DISABLED = reply(535, "5.7.13", "This account is disabled")

@@ -79,6 +79,10 @@ class SMTPSettings:
     """Of these, those that name this server itself."""
     longest_hold: int = 0
     """Seconds for which a client may have a message held (RFC 4865); 0 does not offer it."""
+    shortest_deliver_by: int = 0
+    """Seconds within which a message may be asked to be delivered or returned (RFC 2852); 0 sets no limit."""
+    highest_priority: int = 0
+    """That a client may ask for (RFC 6710); a higher one is lowered to it."""
     line_octets: int = 2048
     """RFC 5321 section 4.5.3.1.4 asks for 512, extensions for more."""
     data_timeout: float = 180.0

@@ -9,6 +9,8 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 WAITS = sa.text("next_try IS NOT NULL")
 OLD = "ix_delivery_destination_next_try"
 IS_LEASED = sa.text("leased_by IS NOT NULL")
+IS_TIMED = sa.text("deliver_by IS NOT NULL")
+TIMED = "ix_acceptance_deliver_by"
 SHARE = "ix_delivery_destination_sender_priority_next_try"
 
 
@@ -22,10 +24,14 @@ def upgrade() -> None:
         "UPDATE delivery SET sender = COALESCE("
         "(SELECT account_id FROM acceptance WHERE acceptance.id = delivery.acceptance_id), 0) WHERE next_try IS NOT NULL"
     )
+    op.execute(
+        "UPDATE delivery SET told_at = finished_at WHERE state IN (4, 5)"
+    )  # what failed till now was told at once
     op.drop_index(OLD, "delivery")
     columns = ["destination", "sender", "priority", "next_try"]
     op.create_index(OLD, "delivery", ["destination", "next_try"], sqlite_where=WAITS, postgresql_where=WAITS)
     op.create_index(SHARE, "delivery", columns, sqlite_where=WAITS, postgresql_where=WAITS)
+    op.create_index(TIMED, "acceptance", ["deliver_by"], sqlite_where=IS_TIMED, postgresql_where=IS_TIMED)
     op.create_index(
         "ix_delivery_leased_by", "delivery", ["leased_by"], sqlite_where=IS_LEASED, postgresql_where=IS_LEASED
     )
@@ -34,6 +40,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_delivery_leased_by", "delivery")
     op.drop_index(SHARE, "delivery")
+    op.drop_index(TIMED, "acceptance")
     op.drop_index(OLD, "delivery")
     op.create_index(OLD, "delivery", ["destination", "next_try"])
     for table, names in (("delivery", ("priority", "sender")), ("acceptance", ("priority", "by_mode", "deliver_by"))):

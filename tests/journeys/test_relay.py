@@ -45,8 +45,8 @@ def two_offices(folder: Path) -> Iterator[tuple[Server, Server]]:
 
 
 @contextmanager
-def office(folder: Path, name: str, bases: dict[str, int], dns_port: int) -> Iterator[Server]:
-    """One of several that find each other on the ports from their bases on."""
+def office(folder: Path, name: str, bases: dict[str, int], dns_port: int, *more: str) -> Iterator[Server]:
+    """One of several that find each other on the ports from their bases on; `more` settings where it wants some."""
     places = ", ".join(f'"mx.{each}.test:25" = "127.0.0.1:{base}"' for each, base in bases.items())
     settings = (
         f"server.host=mx.{name}.test",
@@ -54,6 +54,7 @@ def office(folder: Path, name: str, bases: dict[str, int], dns_port: int) -> Ite
         "relay.enabled=true",
         "relay.allow_private_targets=true",
         f"relay.connect_map={{{places}}}",
+        *more,
     )
     is_new = not (folder / name).exists()
     with serving(folder / name, *settings, base=bases[name]) as server:

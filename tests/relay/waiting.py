@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mailhost.administration import queue
+from mailhost.administration.queue import Waiting
 from mailhost.database.database import Database
 from mailhost.delivery.accept import AcceptRequest, accept
 from mailhost.delivery.route import Recipient, Route
@@ -55,8 +57,12 @@ def _recipient(address: str, original: str | None) -> Recipient:
     return Recipient(DeliveryId(fresh()), address, False, (route,), "FAILURE", original)
 
 
-async def claimed(database: Database, *destinations: str) -> Sequence[tuple[Delivery, Acceptance]]:
+async def claimed(database: Database, *shares: Share) -> Sequence[tuple[Delivery, Acceptance]]:
     moment = Millis(now() + 60_000)
-    shares = tuple(map(Share, destinations))
     taken: Taken = await database.write(claims.take, Claim(shares, "test", moment, Millis(moment + 60_000), 1_000))
     return taken.rows
+
+
+async def all_waiting(database: Database, **words: str) -> list[Waiting]:
+    """As an administrator sees them."""
+    return [each async for page in queue.waiting(database, queue.Choice(**words)) for each in page]

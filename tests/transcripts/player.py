@@ -22,6 +22,8 @@ Things that can be given (each line one):
     at most 2 recipients                   and the others: SMTP only; hops, transactions and commands likewise
     messages held for at most 1000 seconds SMTP only: what FUTURERELEASE offers
     hosts of 192.0.2.0/24 may relay        SMTP only: without a login; all clients are 192.0.2.1
+    priorities of at most 4                SMTP only: what MT-PRIORITY grants
+    deliveries within no less than 30 seconds         SMTP only: what DELIVERBY offers
     submission                             a listener for users, who log in
     office@example.org stands for bob@example.org
     without SIZE                           an extension that the listener does not speak
@@ -276,6 +278,10 @@ class _Given:
             self.smtp = replace(self.smtp, **bound)
         elif found := re.fullmatch(r"messages held for at most (\d+) seconds", text):
             self.smtp = replace(self.smtp, longest_hold=int(found[1]))
+        elif found := re.fullmatch(r"priorities of at most (\d)", text):
+            self.smtp = replace(self.smtp, highest_priority=int(found[1]))
+        elif found := re.fullmatch(r"deliveries within no less than (\d+) seconds", text):
+            self.smtp = replace(self.smtp, shortest_deliver_by=int(found[1]))
         elif found := re.fullmatch(r"without (\S+)", text):
             self.without.append(found[1])
         elif found := re.fullmatch(r"hosts of (\S+) may relay", text):

@@ -37,6 +37,11 @@ class Abilities:
         return self._limit("RCPTDOMAINMAX")
 
     @property
+    def shortest_deliver_by(self) -> int:
+        """Seconds that must be left of a message that is to be returned when it is late (RFC 2852 section 3)."""
+        return _number(self.extensions.get("DELIVERBY", "").partition(",")[0].strip())
+
+    @property
     def takes_binary(self) -> bool:
         """RFC 3030 section 3: BINARYMIME is of no use without BDAT."""
         return "BINARYMIME" in self and "CHUNKING" in self

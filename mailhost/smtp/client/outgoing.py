@@ -42,6 +42,20 @@ class To:
 
 
 @dataclass(frozen=True, slots=True)
+class By:
+    """Until when the message is of use (RFC 2852 section 4)."""
+
+    seconds: int
+    """That are left; none or fewer when it is late already."""
+    mode: str
+    """R returns it when it is late, N tells the sender; a T behind it asks for a trace."""
+
+    @property
+    def returns(self) -> bool:
+        return self.mode.startswith("R")
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message for some recipients of one host."""
 
@@ -52,6 +66,9 @@ class Outgoing:
     ret: str | None = None
     envid: str | None = None
     """By its meaning, without xtext."""
+    by: By | None = None
+    priority: int = 0
+    """RFC 6710."""
 
 
 class Dots:

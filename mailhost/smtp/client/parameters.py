@@ -5,6 +5,8 @@ from mailhost.smtp.client.hello import Abilities
 from mailhost.smtp.client.outgoing import Content, Outgoing, To
 
 UTF8_ADDRESS = "utf-8"
+MOST_SECONDS = 999_999_999
+"""Of by-time (RFC 2852 section 4)."""
 
 
 def mail(message: Outgoing, content: Content, abilities: Abilities, *, utf8: bool) -> str:
@@ -20,6 +22,10 @@ def mail(message: Outgoing, content: Content, abilities: Abilities, *, utf8: boo
     if "DSN" in abilities:
         words += [f"RET={message.ret}"] if message.ret else []
         words += [f"ENVID={xtext(message.envid)}"] if message.envid else []
+    if "DELIVERBY" in abilities and message.by is not None:
+        words.append(f"BY={max(-MOST_SECONDS, min(message.by.seconds, MOST_SECONDS))};{message.by.mode}")
+    if "MT-PRIORITY" in abilities and message.priority:
+        words.append(f"MT-PRIORITY={message.priority}")
     return " ".join(words)
 
 

@@ -16,6 +16,8 @@ END_OF_CONTENT = "end of content"
 """The step at which nobody knows whether the message was taken, should the connection break off."""
 GO_AHEAD = 354
 EXCEEDED_STORAGE = 552
+TOO_LATE = "5.4.7"
+"""Delivery time expired (RFC 3463 section 3.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Sent:
     """Why the conversation ended before all had their answer, or cannot go on."""
     has_dsn: bool = False
     """Whether the server has taken over what the sender wants to hear (RFC 3461 section 5.2.2)."""
+    keeps_time: bool = False
+    """Whether it knows until when the message is of use (RFC 2852)."""
 
 
 class Transaction:
@@ -48,7 +52,8 @@ class Transaction:
         self._dialogue, self._message, self._content = dialogue, message, message.content
         self._abilities, self._timeouts, self._lmtp = abilities, timeouts, lmtp
         self._utf8 = False
-        self._sent = Sent([None] * len(message.recipients), has_dsn="DSN" in abilities)
+        keeps_time = lmtp or "DELIVERBY" in abilities  # by LMTP it is delivered at once
+        self._sent = Sent([None] * len(message.recipients), has_dsn="DSN" in abilities, keeps_time=keeps_time)
         self._asked: list[int] = []
         """The places of those whom RCPT names."""
 
@@ -105,6 +110,8 @@ class Transaction:
             self._answer(
                 self._asked, Unfit("5.6.7", "the sender's address is in UTF-8, and the host does not take that")
             )
+        elif late := self._late():
+            self._answer(self._asked, late)
         else:
             await self._convert()
             self._utf8 = bool(self._content.requires & Form.UTF8) or not all(map(str.isascii, self._paths()))
@@ -116,6 +123,20 @@ class Transaction:
             return Unfit("5.1.3", "the address cannot be written")
         if not to.path.isascii() and not wide:
             return Unfit("5.6.7", "the address is in UTF-8, and the host does not take that")
+        return None
+
+    def _late(self) -> Unfit | None:
+        """What is to be returned when it is late goes to nobody who could not see to that (RFC 2852 section 4)."""
+        by, least = self._message.by, self._abilities.shortest_deliver_by
+        if by is None or not by.returns or self._lmtp:
+            return None
+        if not self._sent.keeps_time:
+            return Unfit(TOO_LATE, "it is to be returned when it is late, and the host does not know DELIVERBY")
+        if by.seconds < max(least, 1):
+            reason = (
+                f"it is to be there in {by.seconds} seconds, and the host does not promise that in less than {least}"
+            )
+            return Unfit(TOO_LATE, reason)
         return None
 
     def _paths(self) -> list[str]:
@@ -188,16 +209,16 @@ class Transaction:
 
     async def _data(self, accepted: Sequence[int]) -> None:
         """Lines with their dots. Nobody was accepted, and 354 all the same: an empty content ends it (RFC 2920 section 3.1)."""
-        dots, channel = Dots(), self._dialogue.channel
+        dots, dialogue, channel = Dots(), self._dialogue, self._dialogue.channel
         self._begin("content")
         if accepted:
             async for piece in self._content.pieces():
                 await self._go_on(accepted)
-                channel.write(dots.feed(piece))
+                dialogue.send(dots.feed(piece))
                 await channel.drain()
         await self._go_on(accepted)
-        channel.write(dots.end())
-        self._dialogue.owed += len(accepted) if self._lmtp else 1
+        dialogue.end_content(dots.end())
+        dialogue.owed += len(accepted) if self._lmtp else 1
         await self._answers(accepted)
 
     async def _chunks(self, accepted: Sequence[int]) -> None:
@@ -206,7 +227,7 @@ class Transaction:
         self._begin("content")
         async for piece, is_last in _with_last(self._content.pieces()):
             await self._go_on(accepted)
-            channel.write(b"BDAT %d%b\r\n" % (len(piece), b" LAST" if is_last else b"") + piece)
+            dialogue.send_chunk(b"BDAT %d%b" % (len(piece), b" LAST" if is_last else b""), piece)
             await channel.drain()
             if is_last:
                 dialogue.owed += len(accepted) if self._lmtp else 1

@@ -39,6 +39,8 @@ async def run(session: SMTPSession, request: Mail) -> Reply:
     refusal = take_parameters(session, session.dialect.mail, envelope, request.parameters)
     if refusal is not None:
         return refusal
+    if envelope.is_late_before_release:
+        return replies.LATE_BEFORE_RELEASE
     if not request.is_ascii and not envelope.smtputf8:
         return replies.SMTPUTF8_WANTED
     if not await _is_own(session, request.reverse_path):

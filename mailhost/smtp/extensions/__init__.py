@@ -4,11 +4,13 @@ from mailhost.smtp.extensions import (
     auth,
     binarymime,
     chunking,
+    deliverby,
     dsn,
     eightbitmime,
     enhancedstatuscodes,
     futurerelease,
     limits,
+    mt_priority,
     pipelining,
     size,
     smtputf8,
@@ -16,7 +18,7 @@ from mailhost.smtp.extensions import (
 )
 from mailhost.smtp.extensions.extension import Extension
 
-MESSAGE = (size, eightbitmime, smtputf8, chunking, binarymime, dsn, limits, futurerelease)
+MESSAGE = (size, eightbitmime, smtputf8, chunking, binarymime, dsn, limits, futurerelease, deliverby, mt_priority)
 """What a message may be and bring along."""
 
 EXTENSIONS: tuple[Extension, ...] = tuple(

@@ -28,6 +28,13 @@ def test_without_a_recipient_alone_none_is_named() -> None:
     assert b"id 00c0ffee;\r\n\tSat, 21 Nov 2026" in field
 
 
+def test_the_priority_that_was_asked_for_stands_last() -> None:
+    """An additional clause, behind the usual ones (RFC 6710 section 7; RFC 5321 section 4.4)."""
+    field = received_field(replace(HOP, priority=-9), Address("bob", "example.org"))
+    assert b"\tfor <bob@example.org>\r\n\tPRIORITY -9;\r\n\tSat, 21 Nov" in field
+    assert b"PRIORITY 0;" in received_field(replace(HOP, priority=0))
+
+
 def test_return_path_and_delivered_to() -> None:
     assert return_path_field(None) == b"Return-Path: <>\r\n"
     assert return_path_field(Address("a b", "x.org")) == b'Return-Path: <"a b"@x.org>\r\n'

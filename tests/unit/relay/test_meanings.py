@@ -19,6 +19,9 @@ SAID = [
     ),
     ("451 4.7.1 Greylisting in action, please come back later", "greylisted"),
     ("450 4.7.1 <bob@blue.test>: Grey-listed, please try again in 300 seconds", "greylisted"),
+    # Too late.
+    ("554 5.4.7 Message can't be delivered in time; 20 < 30", "too late"),
+    ("550 4.4.7 QUEUE.Expired; message expired", "too late"),
     # Names of the server.
     (
         (

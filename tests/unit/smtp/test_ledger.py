@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mailhost.database.transaction import Transaction
+from mailhost.ids import now
 from mailhost.queue import search
 from mailhost.queue.values import Acceptance, Delivery, State
 from tests.transcripts.world import World
@@ -17,7 +18,7 @@ def ledger(tx: Transaction) -> list[tuple[Acceptance, list[Delivery]]]:
 
 
 async def sent(here: World, mail: str, *recipients: str) -> tuple[Acceptance, list[Delivery]]:
-    async with client(here, submission=True) as one:
+    async with client(here, submission=True, highest_priority=4) as one:
         assert (await one.ask(LOGIN)).startswith(b"235 ")
         commands = [f"MAIL FROM:<alice@example.org>{mail}", *(f"RCPT TO:{each}" for each in recipients)]
         for command in commands:
@@ -43,10 +44,26 @@ def test_a_recipient_elsewhere_waits_with_all_that_the_sender_wished(tmp_path: P
     in_world(tmp_path, template, act)
 
 
+def test_time_and_priority_are_kept_with_the_message_and_its_rows(tmp_path: Path, template: Path) -> None:
+    """The priority that is granted, not the one that was asked for; in each row, by which the queue is ordered."""
+
+    async def act(here: World) -> None:
+        before = now()
+        mail = " BY=3600;rt MT-PRIORITY=6"
+        acceptance, rows = await sent(here, mail, "<carol@example.com>", "<bob@example.org>")
+        assert (acceptance.by_mode, acceptance.priority) == ("RT", 4)
+        assert acceptance.deliver_by is not None
+        assert before <= acceptance.deliver_by - 3_600_000 <= now()
+        assert {(row.state, row.priority) for row in rows} == {(State.WAITING, 4), (State.STORED, 0)}
+
+    in_world(tmp_path, template, act)
+
+
 def test_without_wishes_the_ledger_has_none(tmp_path: Path, template: Path) -> None:
     async def act(here: World) -> None:
         acceptance, (row,) = await sent(here, "", "<carol@example.com>")
         assert (acceptance.ret, acceptance.envid, acceptance.smtputf8) == (None, None, False)
+        assert (acceptance.deliver_by, acceptance.by_mode, acceptance.priority) == (None, None, 0)
         assert (row.notify, row.original) == (None, "carol@example.com")
 
     in_world(tmp_path, template, act)

@@ -1,6 +1,7 @@
 """One message: what is said, what each recipient is answered, and that no answer is taken for another's."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from mailhost.message.form import Form
 from mailhost.smtp.client.client import Client
 from mailhost.smtp.client.hello import Abilities
-from mailhost.smtp.client.outgoing import Outgoing, To
+from mailhost.smtp.client.outgoing import By, Outgoing, To
 from mailhost.transport.memory import MemoryWire
 from tests.unit.smtp.client.peer import QUICK, Text, Way, greet_and_send, message, play
 
@@ -498,3 +499,70 @@ async def test_no_line_end_gets_into_a_command() -> None:
         S: 250 ok
     """
     assert await outcome(script, outgoing) == ["5.1.3", 550]
+
+
+TIMED = """
+    S: 220 here
+    C: EHLO me.test
+    S: 250-here
+    S: 250-DELIVERBY 10,x
+    S: 250 MT-PRIORITY MIXER
+"""
+GOES = f"""
+    S: 250 ok
+    C: RCPT TO:<bob@blue.test>
+    S: 250 ok
+    C: DATA
+    S: 354 go ahead
+    {CONTENT}
+    S: 250 taken
+"""
+
+
+@pytest.mark.parametrize(
+    ("by", "priority", "said"),
+    [
+        (By(10, "R"), 0, " BY=10;R"),
+        (By(3_600, "RT"), -9, " BY=3600;RT MT-PRIORITY=-9"),
+        (By(5, "N"), 9, " BY=5;N MT-PRIORITY=9"),
+        (By(-60, "NT"), 0, " BY=-60;NT"),
+        (By(-1_000_000_000, "N"), 0, " BY=-999999999;N"),
+        (None, 4, " MT-PRIORITY=4"),
+        (None, 0, ""),
+    ],
+)
+async def test_time_left_and_priority_are_told_to_who_knows_of_them(by: By | None, priority: int, said: str) -> None:
+    wishing = replace(message(), by=by, priority=priority)
+    assert await outcome(f"{TIMED}\nC: MAIL FROM:<alice@red.test>{said}\n{GOES}", wishing) == [250]
+
+
+async def test_who_knows_of_neither_hears_of_neither() -> None:
+    wishing = replace(message(), by=By(60, "NT"), priority=4)
+    assert await outcome(f"{PLAIN}\nC: MAIL FROM:<alice@red.test>\n{GOES}", wishing) == [250]
+
+
+@pytest.mark.parametrize("hello", [PLAIN, TIMED])
+@pytest.mark.parametrize("seconds", [9, 0, -1])
+async def test_what_is_to_be_returned_goes_to_nobody_who_would_keep_it(hello: str, seconds: int) -> None:
+    """Not to a host without DELIVERBY, nor to one that wants more time than is left (RFC 2852 section 4): nothing is said."""
+    assert await outcome(hello, replace(message(), by=By(seconds, "R"))) == ["5.4.7"]
+
+
+async def test_by_lmtp_it_is_delivered_at_once() -> None:
+    script = f"""
+        S: 220 here
+        C: LHLO me.test
+        S: 250 here
+        C: MAIL FROM:<alice@red.test>
+        {GOES}
+    """
+    assert await outcome(script, replace(message(), by=By(1, "R")), lmtp=True) == [250]
+
+
+@pytest.mark.parametrize(("hello", "keeps_time"), [(PLAIN, False), (TIMED, True)])
+async def test_it_is_known_whether_the_host_keeps_the_time(hello: str, keeps_time: bool) -> None:
+    async def act(client: Client) -> bool:
+        await client.greet()
+        return (await client.send(message())).keeps_time
+
+    assert await play(f"{hello}\nC: MAIL FROM:<alice@red.test>\n{GOES}", act) is keeps_time
