@@ -30,6 +30,8 @@ from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.assembly import notices, relay_of
+from mailhost.relay.failures import FailuresTold
+from mailhost.relay.gathering import Gathering
 from mailhost.relay.overdue import Overdue
 from mailhost.relay.reports_here import ReportsHere
 from mailhost.reloading import Read, Reloading
@@ -147,7 +149,8 @@ def take(
 def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
-    told = notices(config, services)
+    gathering = Gathering(config.relay.gather_failures)
+    told = notices(config, services, gathering)
     for kind in (Kind.QUEUE, Kind.RETRY):
         services.hints.subscribe(kind, lambda _: waiting.look())
     tasks: dict[str, Awaitable[None]] = {
@@ -155,6 +158,7 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         "index check": services.indexes.listen(services.hints),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
+        "failures": FailuresTold(services.database, told, gathering, services.events).run(),
         "reports": ReportsHere(services.database, told, services.events).run(),
         "late messages": Overdue(services.database, told, services.events, f"late, node {config.server.node}").run(),
     }

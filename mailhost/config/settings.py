@@ -344,6 +344,9 @@ class Relay(Section, frozen=True):
     fast as they take it."""
     warn_after: Wait = hours(4)
     """When a sender hears that a message of his is on its way still; once for each message."""
+    gather_failures: Wait = minutes(1)
+    """How long the failures of one message are gathered for one notice, while others of its recipients are on their way. Each further notice
+    of the same message takes twice as long: a letter to ten thousand dead addresses gives a few."""
     most_notices: Count = 100
     """Notices to one sender within an hour: of mail to a list of dead addresses, say. Further ones are in the log alone; what became of each
     message can be asked for in any case."""

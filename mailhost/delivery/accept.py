@@ -183,7 +183,7 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Place
                 )
             )
         parent = recipient.delivery if recipient.expanded else None
-        notify = _of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
+        notify = of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
         rows += [_row(request, recipient, route, parent, placed, notify, carriers) for route in recipient.routes]
     return rows
 
@@ -201,7 +201,7 @@ def _end_of(route: Route) -> MailboxId | str:
     return route.mailbox.id if route.mailbox else route.address
 
 
-def _of_members(notify: str | None) -> str | None:
+def of_members(notify: str | None) -> str | None:
     """An alias of many is told of as expanded, and no more of its members' success (RFC 3461 section 5.2.7)."""
     if notify is None:
         return None

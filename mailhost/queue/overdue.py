@@ -56,7 +56,9 @@ def seize(tx: Transaction, journey: JourneyId, claimant: str, now: Millis, until
 def _timed(to_return: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
     """Found by the index of those that have a time, however much waits."""
     mine = or_(and_(TO_RETURN, to_return), and_(TO_NOTIFY, IS_UNTOLD))
-    return acceptance.c.deliver_by.is_not(None), exists().where(delivery.c.acceptance_id == acceptance.c.id, WAITS, mine)
+    return acceptance.c.deliver_by.is_not(None), exists().where(
+        delivery.c.acceptance_id == acceptance.c.id, WAITS, mine
+    )
 
 
 def _is_free(now: Millis) -> ColumnElement[bool]:

@@ -42,6 +42,8 @@ class HandOver:
     async def __call__(self, connection: Connection, job: Job) -> None:
         """Raises `Spent`, `BrokenOff`."""
         client, host = connection.client, connection.host.name
+        if connection.wire is not None:
+            connection.wire.journey = job.acceptance.journey
         left = deque(batches(job.deliveries, client.abilities))
         while left:
             some = left.popleft()
