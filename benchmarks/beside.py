@@ -155,14 +155,14 @@ def report(results: Results) -> str:
     return f"{text}\n\nBelow half the peer's: {'; '.join(behind) or 'none'}.\n"
 
 
-def put(text: str, path: Path) -> None:
+def put(text: str, path: Path, begin_mark: str, end_mark: str) -> None:
     """Between the markers of a file, in place of what stood there."""
     whole = path.read_text()
-    head, begin, rest = whole.partition(BEGIN)
-    _, end, foot = rest.partition(END)
+    head, begin, rest = whole.partition(begin_mark)
+    _, end, foot = rest.partition(end_mark)
     if not begin or not end:
-        sys.exit(f"{path}: the lines {BEGIN} and {END} are wanted")
-    path.write_text(f"{head}{BEGIN}\n{text}{END}{foot}")
+        sys.exit(f"{path}: the lines {begin_mark} and {end_mark} are wanted")
+    path.write_text(f"{head}{begin_mark}\n{text}{end_mark}{foot}")
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def main() -> None:
     text = report(results)
     say(text)
     if given.write:
-        put(text, given.write)
+        put(text, given.write, BEGIN, END)
 
 
 if __name__ == "__main__":

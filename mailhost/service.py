@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IListeningPort
 from mailhost.administration.opening import blob_store, connect
 from mailhost.administration.running import Held, check_alone, hold
 from mailhost.administration.sweeper import Sweeper, SweepSettings
+from mailhost.config.networks import read_network
 from mailhost.config.settings import IMAP, POP3, SMTP, Config, Listener, Submission
 from mailhost.conversation.presence import Presence
 from mailhost.conversation.services import Limits, Services
@@ -29,6 +30,8 @@ from mailhost.imap.session import IMAPSettings
 from mailhost.message.budget import Limits as ScanLimits
 from mailhost.pop3.factory import POP3Factory
 from mailhost.relay.assembly import notices, relay_of
+from mailhost.relay.failures import FailuresTold
+from mailhost.relay.gathering import Gathering
 from mailhost.relay.overdue import Overdue
 from mailhost.relay.reports_here import ReportsHere
 from mailhost.reloading import Read, Reloading
@@ -146,7 +149,8 @@ def take(
 def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str, Awaitable[None]]:
     """What goes on beside the conversations. Each is watched: the service stops rather than limp on without it."""
     waiting = WaitingDeliveries(services.database, services.blobs, services.events, services.scan)
-    told = notices(config, services)
+    gathering = Gathering(config.relay.gather_failures)
+    told = notices(config, services, gathering)
     for kind in (Kind.QUEUE, Kind.RETRY):
         services.hints.subscribe(kind, lambda _: waiting.look())
     tasks: dict[str, Awaitable[None]] = {
@@ -154,6 +158,7 @@ def background(config: Config, services: Services, sweeper: Sweeper) -> dict[str
         "index check": services.indexes.listen(services.hints),
         "sweeper": sweeper.run(),
         "waiting deliveries": waiting.run(),
+        "failures": FailuresTold(services.database, told, gathering, services.events).run(),
         "reports": ReportsHere(services.database, told, services.events).run(),
         "late messages": Overdue(services.database, told, services.events, f"late, node {config.server.node}").run(),
     }
@@ -282,6 +287,7 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         most_transactions=listener.most_transactions,
         most_commands=listener.most_commands,
         most_hops=listener.most_hops,
+        most_visits=listener.most_visits,
         longest_hold=int(listener.longest_hold.total_seconds()) if isinstance(listener, Submission) else 0,
         shortest_deliver_by=int(listener.shortest_deliver_by.total_seconds()),
         highest_priority=listener.highest_priority,
@@ -290,6 +296,7 @@ def smtp_settings(config: Config, listener: SMTP, *, submission: bool) -> SMTPSe
         message_timeout=listener.message_timeout.total_seconds(),
         least_rate=int(listener.least_rate),
         normalise_newlines=listener.bare_newlines == "normalise",
+        networks=() if submission else tuple(map(read_network, config.relay.networks)),
     )
 
 

@@ -1,5 +1,6 @@
 """A DNS server on loopback, by UDP and TCP, with a zone that a test writes and faults that it asks for."""
 
+import socket as socket_module
 import socketserver
 import threading
 import time
@@ -37,8 +38,18 @@ class Zone:
     """Names that are answered for another name."""
     forged: set[str] = field(default_factory=set)
     """Names for which an answer with another id, and a wrong address, comes before the right one."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Names for which a wrong address comes from another place than was asked, with the right id, before the right answer."""
     large: set[str] = field(default_factory=set)
     """Names whose answers do not fit into a packet: UDP says so, TCP has them."""
+    mute_by_tcp: set[str] = field(default_factory=set)
+    """Large ones that TCP has not either."""
+    cut_by_tcp: set[str] = field(default_factory=set)
+    """Large ones whose connection is closed in the middle of the answer."""
+    ttl: dict[str, int] = field(default_factory=dict)
+    """Seconds that the records of a name may be kept, if not `TTL`."""
+    negative_ttl: int | None = None
+    """Seconds that it may be kept that there is nothing (RFC 2308 section 5); None says nothing of it."""
     delays: dict[str, float] = field(default_factory=dict)
     """Seconds until a name is answered."""
     asked: list[str] = field(default_factory=list)
@@ -54,12 +65,25 @@ class Zone:
             short.flags |= dns.flags.TC
             return [short.to_wire()]
         if name in self.forged:
-            (wanted,) = dns.message.from_wire(question).question
-            other = dns.message.make_response(dns.message.from_wire(question))
-            other.id ^= 1
-            other.answer.append(dns.rrset.from_text(wanted.name, TTL, "IN", "A", "192.0.2.66"))
-            return [other.to_wire(), reply]
+            other = self.wrong(question)
+            return [(int.from_bytes(other[:2]) ^ 1).to_bytes(2) + other[2:], reply]
         return [reply]
+
+    @staticmethod
+    def wrong(question: bytes) -> bytes:
+        """An address that nobody has."""
+        (wanted,) = dns.message.from_wire(question).question
+        reply = dns.message.make_response(dns.message.from_wire(question))
+        reply.answer.append(dns.rrset.from_text(wanted.name, TTL, "IN", "A", "192.0.2.66"))
+        return reply.to_wire()
+
+    def by_tcp(self, question: bytes) -> bytes:
+        """What is written before the connection is closed, or kept."""
+        reply = None if _name(question) in self.mute_by_tcp else self.answer(question)
+        if reply is None:
+            return b""
+        whole = len(reply).to_bytes(2) + reply
+        return whole[: len(whole) // 2] if _name(question) in self.cut_by_tcp else whole
 
     def answer(self, question: bytes) -> bytes | None:
         query = dns.message.from_wire(question)
@@ -89,7 +113,10 @@ class Zone:
         elif not known:
             reply.set_rcode(dns.rcode.NXDOMAIN)
         elif values := self.records.get(f"{name} {kind}"):
-            reply.answer.append(dns.rrset.from_text(wanted.name, TTL, "IN", kind, *values))
+            reply.answer.append(dns.rrset.from_text(wanted.name, self.ttl.get(name, TTL), "IN", kind, *values))
+        if not reply.answer and reply.flags & dns.flags.AA and self.negative_ttl is not None:
+            soa = f"ns.test. admin.test. 1 3600 600 86400 {self.negative_ttl}"
+            reply.authority.append(dns.rrset.from_text("test.", 86_400, "IN", "SOA", soa))
         return reply.to_wire()
 
 
@@ -106,16 +133,20 @@ def dns_server(records: Mapping[str, list[str]]) -> Iterator[tuple[Zone, int]]:
     class UDP(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             question, socket = self.request
+            if _name(question) in zone.elsewhere:
+                with socket_module.socket(socket_module.AF_INET, socket_module.SOCK_DGRAM) as other:
+                    other.bind(("127.0.0.1", 0))
+                    other.sendto(zone.wrong(question), self.client_address)
             for reply in zone.by_udp(question):
                 socket.sendto(reply, self.client_address)
 
     class TCP(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             while len(head := self.rfile.read(2)) == 2:
-                reply = zone.answer(self.rfile.read(int.from_bytes(head)))
-                if reply is None:
+                question = self.rfile.read(int.from_bytes(head))
+                self.wfile.write(zone.by_tcp(question))
+                if _name(question) in zone.cut_by_tcp:
                     return
-                self.wfile.write(len(reply).to_bytes(2) + reply)
 
     with ExitStack() as stack:
         servers = _both(UDP, TCP, stack)

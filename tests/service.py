@@ -12,7 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,14 +87,21 @@ class Server:
 
 @contextmanager
 def serving(
-    data: Path, *settings: str, wire: bool = False, environment: dict[str, str] | None = None, base: int | None = None
+    data: Path,
+    *settings: str,
+    wire: bool = False,
+    environment: dict[str, str] | None = None,
+    base: int | None = None,
+    program: Sequence[str] = ("-m", "mailhost"),
 ) -> Iterator[Server]:
     """A server on `data`, with settings such as "login.tries=2". It ends at the latest with the block.
+
+    `program` is what Python is to run, where it is more than the server itself.
 
     One that was neither ended nor killed by the test must end well: exit code 0, and nothing in its log that was a mistake.
     """
     stderr = data.with_name(data.name + ".log")
-    command = [sys.executable, "-m", "mailhost", "quickstart", "--data", str(data), "--json"]
+    command = [sys.executable, *program, "quickstart", "--data", str(data), "--json"]
     command += ["--ports", str(base or free_base()), *(word for each in settings for word in ("--set", each))]
     variables = os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {})
     with (

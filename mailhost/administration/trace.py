@@ -1,6 +1,7 @@
 """A journey told: in sentences for people, as values for programs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,8 @@ from mailhost.administration.journeys import Copy, Incident, Journey, Place, Ste
 from mailhost.events.event import (
     AUTH_FAIL,
     CLIENT_MISTAKE,
+    NOTICE_SENT,
+    NOTICE_WITHHELD,
     QUEUE_ACT,
     QUEUE_DEFER,
     REFUSED,
@@ -16,21 +19,36 @@ from mailhost.events.event import (
     STORE_FLAG,
 )
 from mailhost.ids import Millis, text_of
-from mailhost.queue.values import HELD, Acceptance, State
+from mailhost.queue.values import HELD, Acceptance, Delivery, State
 from mailhost.trace.entries import COPIED, MOVED
 from mailhost.trace.values import Entry
 
-__all__ = ["as_values", "sentences", "trace"]
+__all__ = ["Meanings", "as_values", "sentences", "trace"]
+
+MOST_SHOWN = 100
+"""Recipients of one message that are told one by one; `as_values` has all."""
 
 
-def sentences(found: Journey | Incident) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What other hosts' answers mean, by status (RFC 3463) and answer: for whoever has the table."""
+
+    text: Callable[[str, str | None], str]
+    """In the reader's language."""
+    in_all: Callable[[str, str | None], Mapping[str, str]]
+
+
+UNKNOWN = Meanings(lambda *_: "", lambda *_: {})
+
+
+def sentences(found: Journey | Incident, meanings: Meanings = UNKNOWN) -> Iterator[str]:
     """In plain words, in the machine's own time: the acceptance first, then a line for each recipient and each step."""
-    return _journey(found) if isinstance(found, Journey) else _incident(found.entry)
+    return _journey(found, meanings) if isinstance(found, Journey) else _incident(found.entry)
 
 
-def _journey(journey: Journey) -> Iterator[str]:
+def _journey(journey: Journey, meanings: Meanings) -> Iterator[str]:
     accepted = journey.acceptance
-    by = f"{accepted.peer or 'this server itself'}{', logged in' if accepted.login is not None else ''}"
+    by = f"{accepted.peer or 'this server itself'}{_right(journey)}"
     yield (
         f"{text_of(accepted.journey)}: accepted {_moment(accepted.at)} from <{accepted.reverse_path}> ({by}), "
         f"{accepted.size:,} octets, for {_people(journey)}"
@@ -39,13 +57,30 @@ def _journey(journey: Journey) -> Iterator[str]:
         yield f"  {named}"
     if wished := ", ".join(_wishes(accepted)):
         yield f"  Wished: {wished}"
-    for each in journey.copies:
-        yield f"  {each.delivery.recipient}: {WORDS[each.delivery.state](each)}"
+    for each in journey.copies[:MOST_SHOWN]:
+        row = each.delivery
+        yield f"  {row.recipient}: {WORDS[row.state](each, accepted.at)}"
+        if row.status and row.state in NEEDS_MEANING and (means := meanings.text(row.status, row.reply)):
+            yield f"    this means: {means}"
         for act in journey.acts:
             if _is_about(act, each):
                 yield f"    {_clock(act.at, accepted.at)} {ACTS[act.kind](act.data)}"
         for line in _afterwards(each, accepted.at):
             yield f"    {line}"
+    if len(journey.copies) > MOST_SHOWN:
+        yield f"  ... and {len(journey.copies) - MOST_SHOWN:,} more recipients; --json tells of all"
+    for act in journey.acts:
+        if act.kind in NOTICES:
+            yield f"  {_clock(act.at, accepted.at)} {NOTICES[act.kind](act.data)}"
+
+
+def _right(journey: Journey) -> str:
+    """By which right it was taken: for other hosts' mail there are two."""
+    if journey.acceptance.login is not None:
+        return ", logged in"
+    named = [each.delivery for each in journey.copies if each.delivery.parent is None]
+    is_listed = journey.acceptance.peer and any(row.destination for row in named)
+    return ", of a listed network" if is_listed else ""
 
 
 def _is_about(act: Entry, copy: Copy) -> bool:
@@ -57,10 +92,31 @@ def _deferred(data: Mapping[str, Any]) -> str:
     return f"tried, and not taken: {data.get('reason', '')}{reply}"
 
 
+def _acted(data: Mapping[str, Any]) -> str:
+    to = f" to {data['to']}" if data.get("to") else ""
+    until = f" until {_moment(Millis(data['until']))}" if data.get("until") else ""
+    why = f": {data['reason']}" if data.get("reason") else ""
+    return f"{ACT_WORDS.get(data['act'], data['act'])}{to} by {data.get('by', 'somebody')}{until}{why}"
+
+
 ACTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     QUEUE_DEFER: _deferred,
-    QUEUE_ACT: lambda data: f"{ACT_WORDS.get(data['act'], data['act'])} by {data.get('by', 'somebody')}",
+    QUEUE_ACT: _acted,
 }
+
+
+def _told(data: Mapping[str, Any]) -> str:
+    if "about" in data:
+        return f"this tells its reader what became of journey {data['about']}"
+    return f"its sender was told {TOLD.get(data.get('tells', ''), 'of it')}: journey {data.get('notice')}"
+
+
+TOLD: Mapping[str, str] = {"failed": "of the failure", "delayed": "of the delay", "done": "that it got through"}
+NOTICES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    NOTICE_SENT: _told,
+    NOTICE_WITHHELD: lambda data: f"its sender was not told: {data.get('reason', '')}",
+}
+"""What its sender heard of the message."""
 ACT_WORDS: Mapping[str, str] = {
     "hold": "held",
     "release": "released",
@@ -97,48 +153,59 @@ def _people(journey: Journey) -> str:
 # What became of a recipient.
 
 
-def _stored(copy: Copy) -> str:
+def _stored(copy: Copy, base: Millis) -> str:
     where = copy.mailbox if copy.mailbox is not None else "a mailbox that is no more"
-    return f"stored in {where} as UID {copy.delivery.uid}, {_finished(copy)}"
+    return f"stored in {where} as UID {copy.delivery.uid}, {_finished(copy, base)}"
 
 
-def _waiting(copy: Copy) -> str:
+def _waiting(copy: Copy, base: Millis) -> str:
     row = copy.delivery
-    looked = "" if row.next_try is None else f", next try {_moment(row.next_try)}"
+    until = "" if row.next_try is None else f", next try {_clock(row.next_try, base)}"
+    if row.hold:
+        return f"held by the administrator{_why(row)}; `mailhost queue release` lets it go"
     if row.reason == HELD and not row.tries:
-        return f"held until {_moment(row.next_try or Millis(0))}: {HELD}"
+        return f"held until {_clock(row.next_try or Millis(0), base)}: {HELD}"
     if row.destination and not row.tries:
         return f"waiting for relay to {row.destination}, not sent"
+    times = TIMES.get(row.tries, f"tried {row.tries} times")
     if row.destination:
-        reply = f" ({row.reply})" if row.reply else ""
-        return f"waiting for {row.destination}, tried {row.tries} times: {row.reason}{reply}{looked}"
-    return f"waiting to be stored here, tried {row.tries} times{looked}: {row.reason or 'no reason is known'}"
+        return f"waiting for {row.destination}{_why(row)}{until}, {times}"
+    return f"waiting to be stored here{_why(row)}{until}, {times}"
 
 
-def _relayed(copy: Copy) -> str:
+def _relayed(copy: Copy, base: Millis) -> str:
     row = copy.delivery
-    return f"delivered to {row.host or 'another host'} {_finished(copy)}; it answered {row.reply or 'nothing that is known'}"
+    answer = row.reply or "nothing that is known"
+    return f"delivered to {row.host or 'another host'} {_finished(copy, base)}; it answered {answer}"
 
 
-def _ended(words: str) -> Callable[[Copy], str]:
-    def say(copy: Copy) -> str:
-        row = copy.delivery
-        reason = (f": {row.reason}" if row.reason else "") + (f" ({row.reply})" if row.reply else "")
-        return f"{words} {_finished(copy)}{reason}"
-
-    return say
+def _expanded(copy: Copy, base: Millis) -> str:
+    reason = copy.delivery.reason
+    words = reason or "an alias: it went to the addresses below"
+    return f"{words} {_finished(copy, base)}"
 
 
-WORDS: Mapping[State, Callable[[Copy], str]] = {
+def _ended(words: str) -> Callable[[Copy, Millis], str]:
+    return lambda copy, base: f"{words} {_finished(copy, base)}{_why(copy.delivery)}"
+
+
+def _why(row: Delivery) -> str:
+    reply = f" ({row.reply})" if row.reply else ""
+    return f": {row.reason}{reply}" if row.reason else reply
+
+
+WORDS: Mapping[State, Callable[[Copy, Millis], str]] = {
     State.WAITING: _waiting,
     State.STORED: _stored,
     State.RELAYED: _relayed,
-    State.EXPANDED: _ended("an alias: it went to the addresses below"),
+    State.EXPANDED: _expanded,
     State.BOUNCED: _ended("returned to its sender"),
     State.EXPIRED: _ended("given up after its time"),
     State.CANCELLED: _ended("cancelled"),
     State.DISCARDED: _ended("discarded"),
 }
+TIMES: Mapping[int, str] = {0: "not tried yet", 1: "tried once"}
+NEEDS_MEANING = frozenset({State.WAITING, State.BOUNCED, State.EXPIRED})
 
 
 # What its owner did with it.
@@ -241,8 +308,9 @@ INCIDENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 # Moments.
 
 
-def _finished(copy: Copy) -> str:
-    return "at no known time" if copy.delivery.finished_at is None else _moment(copy.delivery.finished_at)
+def _finished(copy: Copy, base: Millis) -> str:
+    at = copy.delivery.finished_at
+    return "at no known time" if at is None else f"at {_clock(at, base)}"
 
 
 def _moment(at: Millis) -> str:
@@ -261,7 +329,7 @@ def _local(at: Millis) -> datetime:
 # For programs.
 
 
-def as_values(found: Journey | Incident) -> dict[str, Any]:
+def as_values(found: Journey | Incident, meanings: Meanings = UNKNOWN) -> dict[str, Any]:
     """Moments are milliseconds since 1970 UTC. What was accepted has a `journey`, an incident a `kind`."""
     if isinstance(found, Incident):
         return {"kind": found.entry.kind, "at": found.entry.at, **found.entry.data}
@@ -279,12 +347,12 @@ def as_values(found: Journey | Incident) -> dict[str, Any]:
         "priority": accepted.priority,
         "deliver_by": accepted.deliver_by,
         "by_mode": accepted.by_mode,
-        "recipients": [_as_value(each) for each in found.copies],
+        "recipients": [_as_value(each, meanings) for each in found.copies],
         "acts": [{"kind": act.kind, "at": act.at, **act.data} for act in found.acts],
     }
 
 
-def _as_value(copy: Copy) -> dict[str, Any]:
+def _as_value(copy: Copy, meanings: Meanings) -> dict[str, Any]:
     row = copy.delivery
     return {
         "recipient": row.recipient,
@@ -299,6 +367,9 @@ def _as_value(copy: Copy) -> dict[str, Any]:
         "status": row.status,
         "host": row.host,
         "reply": row.reply,
+        "meaning": dict(meanings.in_all(row.status, row.reply)) if row.status else None,
+        "held": bool(row.hold),
+        "told_at": row.told_at or None,
         "finished_at": row.finished_at,
         "steps": [_step_value(each) for each in copy.steps],
         "places": [_place_value(each) for each in copy.places],

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from mailhost.config.networks import NetworkProblem, read_network
 from mailhost.config.problem import ConfigProblem
 from mailhost.config.routes import RouteProblem, read_route
 from mailhost.config.settings import Config, Section
@@ -101,6 +102,7 @@ def convert(data: Mapping[str, Any], source: str) -> Config:
     if config.login.argon2_memory < 8 * 1024 * config.login.argon2_lanes:  # RFC 9106 section 3.1
         raise ConfigProblem(source, "login.argon2_memory", "set at least 8KiB for each of login.argon2_lanes")
     _check_routes(config, source)
+    _check_networks(config, source)
     _check_connect_map(config, source)
     return config
 
@@ -228,6 +230,14 @@ def _check_routes(config: Config, source: str) -> None:
             read_route(domain, written)
         except RouteProblem as problem:
             raise ConfigProblem(source, "relay.routes", str(problem)) from None
+
+
+def _check_networks(config: Config, source: str) -> None:
+    for written in config.relay.networks:
+        try:
+            read_network(written)
+        except NetworkProblem as problem:
+            raise ConfigProblem(source, "relay.networks", str(problem)) from None
 
 
 def _check_connect_map(config: Config, source: str) -> None:

@@ -24,6 +24,7 @@ RELOADED = (
     "limits.header_octets",
     "limits.most_mailboxes",
     "log.*",
+    "relay.networks",
     *(f"{name}.*" for name in LISTENERS),
 )
 """Patterns of `section.key`; connections that are open keep what they began with."""

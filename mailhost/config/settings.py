@@ -134,6 +134,9 @@ class SMTP(Listener, frozen=True):
     addresses, keeps others waiting."""
     most_hops: Annotated[int, Least(10)] = 100
     """Received fields; a message with more is in a loop and is refused. At least 100 should pass (RFC 5321 section 6.3)."""
+    most_visits: Annotated[int, Least(2), Most(100)] = 5
+    """Received fields that name this server itself (server.host); a message with more is refused, long before most_hops. A list elsewhere
+    may bring a message back once or twice; two who forward to each other bring it back for ever."""
     message_octets: Annotated[Octets, Least(kib(64), "RFC 5321 section 4.5.3.1.7"), Most(Octets(1 << 30))] = mib(50)
     """The largest message; announced as SIZE (RFC 1870 section 3). It is the only bound on one line of text: longer ones than
     the 1,000 octets of RFC 5321 section 4.5.3.1.6 are sent, so they are taken."""
@@ -276,6 +279,10 @@ class Relay(Section, frozen=True):
 
     enabled: bool = True
     """Whether to send it. Switched off, it is accepted from users and waits."""
+    networks: tuple[str, ...] = ()
+    """Networks whose hosts send through this server without a login, on the port of [smtp]: printers, scanners, programs of your own; such as
+    "192.0.2.0/24" or "2001:db8::/32". They may send as anybody: name your own networks only, and none in which a proxy or a
+    container's gateway stands for all who come from outside. None: nobody."""
     port: Port = 25
     """The TCP port of other hosts. They know no other than 25; labs do."""
     connect_map: dict[str, str] = {}
@@ -329,11 +336,17 @@ class Relay(Section, frozen=True):
     """To all of them; destinations that could not be reached take half of these at most."""
     idle_timeout: Span = seconds(3)
     """How long a connection is kept for the next message to the same destination."""
+    lease: Annotated[Duration, Least(seconds(1))] = minutes(15)
+    """How long mail stays with the node that has begun to carry it, counted anew while that one lives: when it dies, other nodes on the same
+    database wait so long before they take its mail. By itself it goes on as soon as it starts again."""
     rates: Annotated[dict[str, int], Each(Least(1))] = {}
     """Messages a minute to a destination, for those that mind: "DOMAIN" or the "HOST" of a route, "*" for each of the others. None: as
     fast as they take it."""
     warn_after: Wait = hours(4)
     """When a sender hears that a message of his is on its way still; once for each message."""
+    gather_failures: Wait = minutes(1)
+    """How long the failures of one message are gathered for one notice, while others of its recipients are on their way. Each further notice
+    of the same message takes twice as long: a letter to ten thousand dead addresses gives a few."""
     most_notices: Count = 100
     """Notices to one sender within an hour: of mail to a list of dead addresses, say. Further ones are in the log alone; what became of each
     message can be asked for in any case."""

@@ -17,7 +17,7 @@ from mailhost.transport.channel import Channel
 R = TypeVar("R")
 A = TypeVar("A")
 
-_connections = count(1)
+connections = count(1)
 """Connections are numbered as they come, so that a person can follow one in the log."""
 
 
@@ -38,7 +38,7 @@ class Session(ABC, Generic[R, A]):
         self.channel = channel
         self.services = services
         self.commands = commands
-        self.connection = ConnectionId(next(_connections))
+        self.connection = ConnectionId(next(connections))
         self.ended = False
         """Whether the loop is to stop after the reply that is being sent."""
         self.strikes = 0

@@ -20,6 +20,8 @@ from mailhost.store import blobs, mailboxes, messages
 from mailhost.store.mailboxes import Locked
 from mailhost.store.values import Content, Flags, MailboxKey, NewMessage, NewSurrogate, Placed
 
+ONE_COPY = "another recipient of this message leads to the same address, which gets one copy"
+
 
 @dataclass(frozen=True, slots=True)
 class AcceptRequest:
@@ -163,6 +165,7 @@ def _surrogate(acceptance: Acceptance, content: Content, address: str, id_: Mess
 def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Placed]) -> list[Delivery]:
     rows = []
     acceptance = request.acceptance
+    carriers = _carriers(request) if request.rows > 1 else {}
     for recipient in request.recipients:
         original = recipient.original or recipient.address
         if recipient.expanded:
@@ -180,12 +183,25 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Place
                 )
             )
         parent = recipient.delivery if recipient.expanded else None
-        notify = _of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
-        rows += [_row(request, recipient, route, parent, placed, notify) for route in recipient.routes]
+        notify = of_members(recipient.notify) if len(recipient.routes) > 1 else recipient.notify
+        rows += [_row(request, recipient, route, parent, placed, notify, carriers) for route in recipient.routes]
     return rows
 
 
-def _of_members(notify: str | None) -> str | None:
+def _carriers(request: AcceptRequest) -> dict[MailboxId | str, DeliveryId]:
+    """Of recipients that lead to one address, whose row carries the message there: one that was named himself, and wants to hear of it."""
+    carriers: dict[MailboxId | str, DeliveryId] = {}
+    for recipient in sorted(request.recipients, key=lambda each: (each.expanded, each.notify == "NEVER")):
+        for route in recipient.routes:
+            carriers.setdefault(_end_of(route), route.delivery)
+    return carriers
+
+
+def _end_of(route: Route) -> MailboxId | str:
+    return route.mailbox.id if route.mailbox else route.address
+
+
+def of_members(notify: str | None) -> str | None:
     """An alias of many is told of as expanded, and no more of its members' success (RFC 3461 section 5.2.7)."""
     if notify is None:
         return None
@@ -199,6 +215,7 @@ def _row(
     parent: DeliveryId | None,
     placed: dict[tuple[BlobId, MailboxId], Placed],
     notify: str | None,
+    carriers: dict[MailboxId | str, DeliveryId],
 ) -> Delivery:
     acceptance = request.acceptance
     place = placed.get((acceptance.blob, route.mailbox.id)) if route.mailbox else None
@@ -216,6 +233,19 @@ def _row(
             account=account,
             mailbox=mailbox,
             uid=place.uid,
+            finished_at=acceptance.at,
+            notify=notify,
+        )
+    if carriers.get(_end_of(route), route.delivery) != route.delivery:
+        return Delivery(
+            route.delivery,
+            acceptance.journey,
+            parent,
+            route.address,
+            original,
+            route.domain,
+            State.DISCARDED,
+            reason=ONE_COPY,
             finished_at=acceptance.at,
             notify=notify,
         )

@@ -42,6 +42,10 @@ class Directory:
         domains = await self._database.read(list_all)
         return host if host in domains or not domains else domains[0]
 
+    async def postmaster_of(self, domain: str, host: str) -> str:
+        """The domain of the postmaster whom somebody of `domain` knows: his own, where it is ours."""
+        return domain if domain in await self._database.read(list_all) else await self.home(host)
+
     def forget(self) -> None:
         """Something changed."""
         self._generation += 1

@@ -1,6 +1,7 @@
 """The wire log: the dialogue of every session, as RFCs print it, for whoever watches or learns.
 
-Each line names its time, protocol and connection, then who says it: C: the client, S: the server, -- what happened. A message
+Each line names its time, protocol and connection, then who says it: C: the client, S: the server, -- what happened; where we are the
+client ourselves, us: we, and them: the other host. A message
 is shown as its header's lines and its size, in both directions and in all protocols alike; `full` shows its lines too.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, TextIO
 
 from mailhost.events.event import CONNECTION_CLOSE, CONNECTION_OPEN, CONNECTION_TLS, DATA_BLOCK, Event
 from mailhost.events.wire_text import LONGEST_LINE, MOST_LINES, Block, Lines, Shown, printable
-from mailhost.ids import ConnectionId
+from mailhost.ids import ConnectionId, JourneyId, text_of
 
 LITERAL = re.compile(rb"\{([0-9]{1,10})\}\Z")
 """At the end of a line: so many octets follow that are no lines (RFC 3501 section 4.3)."""
@@ -21,6 +22,10 @@ WITH_HEADER = re.compile(
 )
 """What FETCH calls octets that begin with a header (RFC 3501 section 7.4.2)."""
 OTHER_MAIL = re.compile(rb"(?:BODY\[[^]]*\](?:<[0-9]+>)?|RFC822\.TEXT) \{[0-9]+\}\Z")
+
+
+CLIENT_AND_SERVER = "C:", "S:"
+US_AND_THEM = "us:", "them:"
 
 
 class Speaker:
@@ -101,19 +106,27 @@ class Dialogue:
     def __init__(self, *, full: bool) -> None:
         self.protocol = ""
         self._client, self._server = Speaker(full=full), Speaker(full=full)
+        self._marks = CLIENT_AND_SERVER
+        self._journey: JourneyId | None = None
 
     def shown(self, event: Event) -> Iterator[tuple[str, str]]:
         """Who, and what: whoever speaks has heard the other out."""
         self.protocol = event.data.get("protocol", self.protocol)
+        if event.data.get("outgoing"):
+            self._marks = US_AND_THEM
+        if self._marks is US_AND_THEM and event.journey not in (None, self._journey):
+            self._journey = event.journey
+            yield "--", f"journey {text_of(event.journey or 0)}"
+        client, server = self._marks
         if event.direction:
             us, other = (self._client, self._server) if event.direction == "C" else (self._server, self._client)
-            mark, other_mark = (f"{who}:" for who in ("CS" if event.direction == "C" else "SC"))
+            mark, other_mark = (client, server) if event.direction == "C" else (server, client)
             yield from ((other_mark, line) for line in other.ends_block())
             yield from ((mark, line) for line in self._spoken(us, event))
         elif event.kind in HAPPENED:
             if event.kind == CONNECTION_CLOSE:
-                yield from (("C:", line) for line in self._client.ends())
-                yield from (("S:", line) for line in self._server.ends())
+                yield from ((client, line) for line in self._client.ends())
+                yield from ((server, line) for line in self._server.ends())
             yield "--", printable(HAPPENED[event.kind](event.data, event.cause))
 
     def _spoken(self, speaker: Speaker, event: Event) -> Iterator[str]:
@@ -128,6 +141,8 @@ class Dialogue:
 
 
 def _opened(data: Mapping[str, Any], _: str) -> str:
+    if data.get("outgoing"):
+        return f"we connect to {data.get('host')}: {data.get('address')} port {data.get('port')}"
     tls = f", {data['tls']}" if data.get("tls") else ""
     return f"{data.get('address')} port {data.get('port')} connects to {data.get('listener')}{tls}"
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailhost.message.address import Address
 from mailhost.message.dates import format_date
@@ -68,6 +69,18 @@ def delivered_to_field(address: Address) -> bytes:
 def received_count(block: bytes) -> int:
     """How many hosts a message has passed (RFC 5321 section 6.3)."""
     return sum(name.lower() == b"received" for name, _ in fields(block))
+
+
+def visits(block: bytes, host: str) -> int:
+    """How often a message has passed this host: what comes back again and again is in a loop (RFC 5321 section 6.3)."""
+    ours = _by(host)
+    return sum(name.lower() == b"received" and ours.search(raw) is not None for name, raw in fields(block))
+
+
+@lru_cache(8)
+def _by(host: str) -> re.Pattern[bytes]:
+    """Opt-FWS "BY" FWS Extended-Domain, within a field as it is written (RFC 5321 section 4.4)."""
+    return re.compile(rb"[:\s)]by\s+" + re.escape(host.encode()) + rb"[\s;(]", re.IGNORECASE)
 
 
 def _folded(name: str, pieces: list[str]) -> bytes:

@@ -80,7 +80,10 @@ DUE = Hot(
         OF_SHARE,
         _WAITS,
         delivery.c.next_try <= bindparam("moment"),
-        or_(delivery.c.leased_until.is_(None), delivery.c.leased_until < bindparam("since")),
+        or_(
+            delivery.c.leased_until.is_(None),
+            and_(delivery.c.leased_until < bindparam("since"), delivery.c.leased_by != bindparam("claimant")),
+        ),
     )
     .order_by(delivery.c.next_try, delivery.c.id)
     .limit(bindparam("most", type_=Integer))
@@ -88,8 +91,10 @@ DUE = Hot(
     *SHARE,
     "moment",
     "since",
+    "claimant",
     "most",
 )
+"""Its own are not free for a claimant when their lease is over, as after the clock was set: it carries them, or releases them."""
 LATER = Hot(
     select(delivery.c.next_try)
     .where(OF_SHARE, _WAITS, delivery.c.next_try > bindparam("moment"))
@@ -144,7 +149,7 @@ def take(tx: Transaction, claim: Claim) -> Taken:
     ids: list[int] = []
     coming: dict[Share, Millis] = {}
     for share in claim.shares:
-        its = [row[0] for row in tx.rows(DUE, (*share, claim.now, claim.now, claim.most))]
+        its = [row[0] for row in tx.rows(DUE, (*share, claim.now, claim.now, claim.claimant, claim.most))]
         ids += its
         later = claim.now if len(its) == claim.most else _later(tx, share, claim)
         if later is not None:

@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import Row as SQLRow
 
-from mailhost.database.marks import long
+from mailhost.database.marks import long, long_by
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
-from mailhost.ids import DeliveryId, Millis
+from mailhost.ids import DeliveryId, JourneyId, Millis
 from mailhost.queue.changes import Queued
 from mailhost.queue.entries import acceptance_of, delivery_of
 from mailhost.queue.tables import acceptance, delivery
 from mailhost.queue.values import Acceptance, Delivery, Share, State
 
 WAITS = delivery.c.state == State.WAITING
-MOST = 10_000
-"""Rows that one command acts on."""
+Row = tuple[JourneyId, DeliveryId]
+FIRST: Row = JourneyId(-1), DeliveryId(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class Group:
     count: int
     oldest: Millis
     next_try: Millis | None
+    status: str | None = None
+    """Of the last try (RFC 3463)."""
+    reply: str | None = None
+    """What the other host said last, to one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +60,90 @@ class Waiting:
 
 
 @long
-def groups(tx: Transaction, choice: Choice) -> list[Group]:
-    """By destination and reason, the largest first."""
+def groups(tx: Transaction, choice: Choice, most: int) -> tuple[list[Group], int]:
+    """By destination and reason, the largest first; and how many there are in all."""
     rows_in_it = func.count().label("rows")
+    its = delivery.c.destination, delivery.c.reason, delivery.c.status, delivery.c.hold
     rows = tx.execute(
         select(
-            delivery.c.destination,
-            delivery.c.reason,
-            delivery.c.hold,
+            *its,
             rows_in_it,
+            func.count().over().label("groups"),
+            func.max(delivery.c.last_reply).label("reply"),
             func.min(acceptance.c.at).label("oldest"),
             func.min(delivery.c.next_try).label("next_try"),
         )
         .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
         .where(WAITS, *_fits(choice))
-        .group_by(delivery.c.destination, delivery.c.reason, delivery.c.hold)
+        .group_by(*its)
         .order_by(rows_in_it.desc(), delivery.c.destination)
-    )
-    return [
-        Group(row.destination, row.reason or "", bool(row.hold), row.rows, row.oldest, row.next_try) for row in rows
+        .limit(most)
+    ).all()
+    found = [
+        Group(
+            row.destination,
+            row.reason or "",
+            bool(row.hold),
+            row.rows,
+            row.oldest,
+            row.next_try,
+            row.status,
+            row.reply,
+        )
+        for row in rows
     ]
+    return found, rows[0].groups if rows else 0
 
 
 @long
-def waiting(tx: Transaction, choice: Choice, most: int = MOST) -> list[Waiting]:
-    """The oldest first."""
+def chosen(tx: Transaction, choice: Choice, after: Row, most: int) -> list[Row]:
+    """Those that are chosen, from one on: recipients of one message together, the oldest messages first."""
+    journey, id_ = after
+    beyond = and_(delivery.c.acceptance_id >= journey, or_(delivery.c.acceptance_id > journey, delivery.c.id > id_))
+    rows = tx.execute(
+        select(delivery.c.acceptance_id, delivery.c.id)
+        .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
+        .where(WAITS, beyond, *_fits(choice))
+        .order_by(delivery.c.acceptance_id, delivery.c.id)
+        .limit(most)
+    )
+    return [(JourneyId(row.acceptance_id), DeliveryId(row.id)) for row in rows]
+
+
+@long
+def count(tx: Transaction, choice: Choice) -> int:
+    rows = (
+        select(func.count())
+        .select_from(delivery)
+        .join(acceptance, acceptance.c.id == delivery.c.acceptance_id)
+        .where(WAITS, *_fits(choice))
+    )
+    return int(tx.execute(rows).scalar_one())
+
+
+@long_by(len)
+def waiting(tx: Transaction, ids: Sequence[DeliveryId]) -> list[Waiting]:
+    """Those that wait still, recipients of one message together."""
     rows = tx.execute(
         select(delivery, acceptance)
         .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
-        .where(WAITS, *_fits(choice))
-        .order_by(delivery.c.id)
-        .limit(most)
+        .where(WAITS, one_of(delivery.c.id, ids))
+        .order_by(delivery.c.acceptance_id, delivery.c.id)
     )
     return [_waiting(row) for row in rows]
+
+
+@long_by(len)
+def still_waiting(tx: Transaction, ids: Sequence[DeliveryId]) -> int:
+    mine = select(func.count()).select_from(delivery).where(WAITS, one_of(delivery.c.id, ids))
+    return int(tx.execute(mine).scalar_one())
+
+
+@long
+def has_reason(tx: Transaction, part: str) -> bool:
+    """Whether anything waits for it."""
+    holds = delivery.c.reason.contains(part, autoescape=True)
+    return tx.execute(select(delivery.c.id).where(WAITS, holds).limit(1)).first() is not None
 
 
 def hold(tx: Transaction, ids: Sequence[DeliveryId]) -> None:
@@ -106,14 +162,35 @@ def try_at(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> None:
 
 def finish(tx: Transaction, ids: Sequence[DeliveryId], state: State, reason: str, at: Millis) -> list[DeliveryId]:
     """By the administrator's decision; what somebody has under way at this moment is left to him. Answers with what ended."""
-    mine = and_(WAITS, one_of(delivery.c.id, ids), _is_free(at))
-    ended = [DeliveryId(id_) for id_ in tx.execute(select(delivery.c.id).where(mine).with_for_update()).scalars()]
+    ended = free(tx, ids, at)
     tx.execute(
         update(delivery)
         .where(one_of(delivery.c.id, ended))
-        .values(state=int(state), reason=reason, next_try=None, finished_at=at, hold=0)
+        .values(
+            state=int(state),
+            reason=reason,
+            next_try=None,
+            finished_at=at,
+            hold=0,
+            leased_by=None,
+            leased_until=None,
+        )
     )
     return ended
+
+
+def free(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> list[DeliveryId]:
+    """Those that wait, and that nobody has under way; nobody takes them before this transaction ends."""
+    mine = and_(WAITS, one_of(delivery.c.id, ids), _is_free(at))
+    return [DeliveryId(id_) for id_ in tx.execute(select(delivery.c.id).where(mine).with_for_update()).scalars()]
+
+
+@long_by(lambda ids, *_: len(ids))
+def lease(tx: Transaction, ids: Sequence[DeliveryId], claimant: str, at: Millis, until: Millis) -> list[DeliveryId]:
+    """Theirs who are about to end them. Answers with those that were to be had."""
+    mine = free(tx, ids, at)
+    tx.execute(update(delivery).where(one_of(delivery.c.id, mine)).values(leased_by=claimant, leased_until=until))
+    return mine
 
 
 def _is_free(at: Millis) -> ColumnElement[bool]:
@@ -135,5 +212,5 @@ def _fits(choice: Choice) -> list[ColumnElement[bool]]:
     return found
 
 
-def _waiting(row: Row[Any]) -> Waiting:
+def _waiting(row: SQLRow[Any]) -> Waiting:
     return Waiting(delivery_of(row), acceptance_of(row), bool(row._mapping[delivery.c.hold]))  # noqa: SLF001 - the public way to a column that two tables have

@@ -13,6 +13,14 @@ from mailhost.ids import DeliveryId, Millis
 from mailhost.queue.tables import acceptance, delivery
 from mailhost.queue.values import Acceptance, Delivery, State
 
+FAILED = frozenset({State.BOUNCED, State.EXPIRED})
+HAS_FAILED = delivery.c.state.in_(sorted(map(int, FAILED)))
+UNTOLD = and_(
+    HAS_FAILED,
+    delivery.c.told_at.is_(None),
+    or_(delivery.c.notify.is_(None), delivery.c.notify.contains("FAILURE", autoescape=True)),
+)
+"""Failures that the sender is to hear of, and has not; where there is a sender."""
 INSERT_ACCEPTANCE = Hot(
     insert(acceptance),
     "id",
@@ -179,9 +187,9 @@ def states(tx: Transaction) -> dict[State, int]:
 
 
 def blobs_in_use() -> Select[Any]:
-    """Blobs that somebody waits for still; passed to `blobs.sweep` by whoever is above both."""
-    waiting = exists().where(and_(delivery.c.acceptance_id == acceptance.c.id, delivery.c.state == State.WAITING))
-    return select(acceptance.c.blob_id).where(waiting)
+    """Blobs that somebody waits for still, if only a notice that tells of them; passed to `blobs.sweep` by whoever is above both."""
+    needed = or_(delivery.c.state == State.WAITING, and_(UNTOLD, acceptance.c.reverse_path != ""))
+    return select(acceptance.c.blob_id).where(exists().where(delivery.c.acceptance_id == acceptance.c.id, needed))
 
 
 def finished_before(moment: Millis) -> Any:

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
 from mailhost.ids import DeliveryId, JourneyId, Millis
-from mailhost.queue.entries import acceptance_of, delivery_of
+from mailhost.queue.entries import HAS_FAILED, UNTOLD, acceptance_of, delivery_of
 from mailhost.queue.tables import acceptance, delivery
 from mailhost.queue.values import Acceptance, Delivery, State
 
 SUCCESS = "SUCCESS"
 ASKED = delivery.c.notify.contains(SUCCESS, autoescape=True)
 DONE_HERE = delivery.c.state.in_([int(State.STORED), int(State.EXPANDED)])
+NEVER = Millis(0)
+"""In place of the moment when the sender heard of it: it shall not, and the log has said why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,73 @@ def done_here(tx: Transaction, journey: JourneyId) -> DoneHere | None:
         select(delivery.c.parent_id, func.count().label("children")).where(of_aliases).group_by(delivery.c.parent_id)
     )
     return DoneHere(acceptance_of(row), deliveries, {each.parent_id: each.children for each in counted})
+
+
+@long
+def is_under_way(tx: Transaction, journey: JourneyId, besides: Sequence[DeliveryId], at: Millis) -> bool:
+    """Whether others of its recipients are being carried now, or are to be."""
+    due = and_(delivery.c.hold == 0, delivery.c.next_try <= at)
+    others = (
+        select(delivery.c.id)
+        .where(
+            delivery.c.acceptance_id == journey,
+            delivery.c.state == State.WAITING,
+            delivery.c.destination != "",
+            or_(due, delivery.c.leased_until >= at),
+            ~one_of(delivery.c.id, besides),
+        )
+        .limit(1)
+    )
+    return tx.execute(others).first() is not None
+
+
+@long
+def failed(tx: Transaction, journey: JourneyId, most: int) -> tuple[Acceptance, list[Delivery]] | None:
+    """What of one message has failed, and its sender is to hear of; None where nothing is."""
+    row = tx.execute(select(acceptance).where(acceptance.c.id == journey)).one_or_none()
+    rows = tx.execute(
+        select(delivery).where(delivery.c.acceptance_id == journey, UNTOLD).order_by(delivery.c.id).limit(most)
+    )
+    found = [delivery_of(each) for each in rows]
+    return (acceptance_of(row), found) if row is not None and found else None
+
+
+@long
+def journeys_failed(tx: Transaction, after: int, most: int) -> list[JourneyId]:
+    """Messages of which `failed` has something to tell, in their order from one on: after a crash, say."""
+    rows = tx.execute(
+        select(delivery.c.acceptance_id)
+        .join_from(delivery, acceptance, acceptance.c.id == delivery.c.acceptance_id)
+        .where(UNTOLD, acceptance.c.reverse_path != "", delivery.c.acceptance_id > after)
+        .distinct()
+        .order_by(delivery.c.acceptance_id)
+        .limit(most)
+    )
+    return [JourneyId(each) for each in rows.scalars()]
+
+
+def to_tell(tx: Transaction, ids: Sequence[DeliveryId]) -> None:
+    """These have just failed: whatever the sender heard of them before, he has not heard of that."""
+    mine = one_of(delivery.c.id, ids)
+    tx.execute(update(delivery).where(mine, delivery.c.told_at.is_not(None)).values(told_at=None))
+
+
+def tell_failed(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> bool:
+    """The sender hears now that these have failed. False, and nothing is done, where that is true of some no more, or was told."""
+    mine = one_of(delivery.c.id, ids)
+    untold = tx.execute(
+        select(delivery.c.id).where(mine, HAS_FAILED, delivery.c.told_at.is_(None)).with_for_update()
+    ).scalars()
+    if len(list(untold)) != len(ids):
+        return False
+    tx.execute(update(delivery).where(mine).values(told_at=at))
+    return True
+
+
+def silence(tx: Transaction, ids: Sequence[DeliveryId]) -> None:
+    """Nobody shall hear of these."""
+    mine = one_of(delivery.c.id, ids)
+    tx.execute(update(delivery).where(mine, HAS_FAILED, delivery.c.told_at.is_(None)).values(told_at=NEVER))
 
 
 @long

@@ -94,6 +94,8 @@ class Delivery:
     """When the sender heard of it, by a notice."""
     sender: int = 0
     priority: int = 0
+    hold: int = 0
+    """Not 0 for one that an administrator holds."""
 
     @property
     def share(self) -> Share:

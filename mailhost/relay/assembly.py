@@ -3,9 +3,13 @@
 from mailhost.config.settings import Config
 from mailhost.config.settings import Relay as RelaySection
 from mailhost.conversation.services import Services
+from mailhost.database.database import Database
+from mailhost.delivery.directory import Directory
 from mailhost.events.event import Events
+from mailhost.message.budget import Limits
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
+from mailhost.relay.gathering import Gathering
 from mailhost.relay.handshake import Smarthost
 from mailhost.relay.lane import LaneSettings
 from mailhost.relay.mx import Ourselves
@@ -15,6 +19,7 @@ from mailhost.relay.routes import ALL_OTHERS, Routes
 from mailhost.relay.schedule import Schedule
 from mailhost.relay.worker import Relay, Settings
 from mailhost.smtp.client.dialogue import Timeouts
+from mailhost.store.octets import BlobStore
 
 
 def relay_of(config: Config, services: Services, told: Notices) -> Relay:
@@ -40,25 +45,43 @@ def pace(config: Config) -> Settings:
         return relay.rates.get(whose, relay.rates.get(ALL_OTHERS, 0))
 
     lane = LaneSettings(relay.most_connections, relay.idle_timeout)
-    return Settings(lane, relay.most_connections_in_all, rate, grace=config.server.grace)
+    return Settings(lane, relay.most_connections_in_all, rate, relay.lease, config.server.grace)
 
 
-def notices(config: Config, services: Services) -> Notices:
-    relay = config.relay
+def notices(config: Config, services: Services, gathering: Gathering) -> Notices:
+    """Those that follow from what the server itself does."""
+    return _notices(config, services.database, services.blobs, services.directory, services.events, gathering)
+
+
+def notices_at_once(config: Config, database: Database, blobs: BlobStore, events: Events) -> Notices:
+    """Those that follow from what an administrator does, beside the server."""
+    return _notices(config, database, blobs, Directory(database), events, None)
+
+
+def _notices(
+    config: Config,
+    database: Database,
+    blobs: BlobStore,
+    directory: Directory,
+    events: Events,
+    gathering: Gathering | None,
+) -> Notices:
+    relay, limits = config.relay, config.limits
     return Notices(
-        services.database,
-        services.blobs,
-        services.directory,
-        services.events,
+        database,
+        blobs,
+        directory,
+        events,
         Schedule(relay.retry_after, relay.give_up_after, relay.warn_after),
         NoticeSettings(config.server.host, int(relay.return_octets), relay.most_notices),
-        services.scan,
+        Limits(parts=limits.mime_parts, depth=limits.mime_depth),
+        gathering,
     )
 
 
 def connector(config: Config, events: Events) -> Connector:
     resolver = Resolver([address_and_port(each, 53) for each in config.dns.servers], config.dns.timeout)
-    return Connector(resolver, relay_settings(config), Reach(events))
+    return Connector(resolver, relay_settings(config), Reach(events), events)
 
 
 def relay_settings(config: Config) -> RelaySettings:

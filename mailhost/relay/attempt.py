@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mailhost.config.routes import Route
+from mailhost.events.event import Events
 from mailhost.relay.dns import DNSTrouble, Resolver
 from mailhost.relay.handshake import Connection, Handshake, Smarthost, Target
 from mailhost.relay.mx import Exchanger, Host, NoMail, Ourselves, exchangers, in_a_circle, is_private, levels
@@ -64,7 +65,10 @@ class _Tries:
 class Connector:
     """Opens connections to the next hop of a domain."""
 
-    def __init__(self, resolver: Resolver, settings: RelaySettings, reach: Reach | None = None) -> None:
+    def __init__(
+        self, resolver: Resolver, settings: RelaySettings, reach: Reach | None = None, events: Events | None = None
+    ) -> None:
+        """`events`: for who watches the dialogues."""
         self._resolver = resolver
         self._settings = settings
         self._handshake = Handshake(
@@ -72,6 +76,7 @@ class Connector:
             settings.timeouts,
             settings.smarthost,
             clear_after_failed_tls=settings.clear_after_failed_tls,
+            events=events,
         )
         self.reach = reach or Reach()
 

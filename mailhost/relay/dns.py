@@ -1,6 +1,7 @@
 """DNS, asked without waiting for it in the loop; answers are kept for their time to live."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,11 @@ MOST_ALIASES = 8
 MOST_RECORDS = 500
 """Of one answer that are looked at."""
 
+LONGEST_KEPT = timedelta(days=1).total_seconds()
+"""Whatever its time to live says: a mistake in a zone must not outlast its mending for long."""
+LONGEST_NOTHING_KEPT = timedelta(minutes=15).total_seconds()
+"""That there is no such name, or no such record (RFC 2308 section 5); else whoever mends his zone has his mail bounced on."""
+
 
 class NoSuchName(Exception):
     """NXDOMAIN: there is no such name, and to come again is of no use."""
@@ -36,7 +42,7 @@ class Resolver:
         self._resolver = _of_the_system() if not servers else dns.asyncresolver.Resolver(configure=False)
         if servers:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
-        self._resolver.cache = dns.resolver.LRUCache(MOST_REMEMBERED)
+        self._resolver.cache = _Cache(MOST_REMEMBERED)
         self._resolver.lifetime = timeout.total_seconds()
         self._resolver.timeout = max(timeout.total_seconds() / 3, 0.1)
 
@@ -77,6 +83,15 @@ class Resolver:
             raise NoSuchName(asked) from None
         except (dns.exception.DNSException, OSError, ValueError, EOFError) as problem:
             raise DNSTrouble(f"{asked.rstrip('.')} {kind.name}: {_plain(problem)}") from None
+
+
+class _Cache(dns.resolver.LRUCache):
+    """Keeps answers for their time to live, within bounds."""
+
+    def put(self, key: Any, value: dns.resolver.Answer) -> None:
+        longest = LONGEST_NOTHING_KEPT if value.rrset is None else LONGEST_KEPT
+        value.expiration = min(value.expiration, time.time() + longest)
+        super().put(key, value)
 
 
 def _of_the_system() -> dns.asyncresolver.Resolver:

@@ -42,6 +42,8 @@ class HandOver:
     async def __call__(self, connection: Connection, job: Job) -> None:
         """Raises `Spent`, `BrokenOff`."""
         client, host = connection.client, connection.host.name
+        if connection.wire is not None:
+            connection.wire.journey = job.acceptance.journey
         left = deque(batches(job.deliveries, client.abilities))
         while left:
             some = left.popleft()
@@ -107,4 +109,4 @@ def _was_closed_before(sent: Sent, connection: Connection) -> bool:
 
 
 def _left(job: Job, some: Sequence[Delivery], left: Sequence[Sequence[Delivery]]) -> Job:
-    return Job(job.acceptance, (*some, *chain(*left)))
+    return Job(job.acceptance, (*some, *chain(*left)), job.lease)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailhost.config.routes import TLS, Protocol, Route
+from mailhost.events.event import Events
 from mailhost.relay.mx import Host
 from mailhost.relay.password import PasswordProblem, read_password
 from mailhost.relay.trouble import Trouble, told
+from mailhost.relay.wire import Wire
 from mailhost.smtp.client.client import Client, PlaintextBehindTLS
 from mailhost.smtp.client.dialogue import Declined, Timeouts
 from mailhost.smtp.client.heard import SERVICE_CLOSES
@@ -35,6 +37,8 @@ class Connection:
     host: Host
     messages: int = 0
     """That it has carried."""
+    wire: Wire | None = None
+    """For who watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,15 @@ class Handshake:
     """The same for all hosts."""
 
     def __init__(
-        self, name: str, timeouts: Timeouts, smarthost: Smarthost, *, clear_after_failed_tls: bool = True
+        self,
+        name: str,
+        timeouts: Timeouts,
+        smarthost: Smarthost,
+        *,
+        clear_after_failed_tls: bool = True,
+        events: Events | None = None,
     ) -> None:
-        self._name, self._timeouts = name, timeouts
+        self._name, self._timeouts, self._events = name, timeouts, events
         self._smarthost = smarthost
         self._clear_after_failed_tls = clear_after_failed_tls
         self._verified: VerifiedTLS | None = None
@@ -89,9 +99,10 @@ class Handshake:
             client = Client(
                 outgoing.channel, self._name, self._timeouts, lmtp=target.speaks_lmtp, extended=manner.extended
             )
+            wire = client.dialogue.watch = self._watched(outgoing, target)
             try:
                 await self._hello(client, outgoing, target, manner)
-                return Connection(client, target.host)
+                return Connection(client, target.host, wire=wire)
             except BaseException as problem:
                 outgoing.channel.abort()
                 if isinstance(problem, ChannelError | OSError):
@@ -99,6 +110,12 @@ class Handshake:
                 if not isinstance(problem, _Plainer):
                     raise
                 manner = problem.manner
+
+    def _watched(self, outgoing: Outgoing, target: Target) -> Wire | None:
+        """None where nobody wants lines."""
+        if self._events is None or not self._events.lines:
+            return None
+        return Wire(self._events, outgoing, target.host.name, "lmtp" if target.speaks_lmtp else "smtp")
 
     async def _hello(self, client: Client, outgoing: Outgoing, target: Target, manner: Manner) -> None:
         host = target.host.name

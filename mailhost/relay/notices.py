@@ -25,15 +25,19 @@ from mailhost.queue.claims import Result
 from mailhost.queue.values import Acceptance, Delivery, State
 from mailhost.relay import deadline, notice_text, wishes
 from mailhost.relay.finish import Notice, finish
+from mailhost.relay.gathering import Gathering
 from mailhost.relay.notice_text import About, languages
 from mailhost.relay.pace import Pace
 from mailhost.relay.returned import is_report, returned
 from mailhost.relay.schedule import Schedule
 from mailhost.relay.wishes import Happened, Kind
 from mailhost.store.octets import BlobStore
+from mailhost.trace.values import Entry
 
 HEADER_OCTETS = 64 << 10
 """Of a notice's own header, which has a few lines."""
+MOST_TOGETHER = 10_000
+"""Recipients of one notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,15 @@ class Made:
 
     notice: Notice
     arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class AllMade:
+    """What follows from one step."""
+
+    notices: tuple[Made, ...]
+    withheld: tuple[DeliveryId, ...]
+    """Failures of which nobody is to hear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +97,59 @@ class Notices:
         schedule: Schedule,
         settings: NoticeSettings,
         limits: Limits = Limits(),
+        gathering: Gathering | None = None,
     ) -> None:
+        """Without `gathering` each failure is told at once."""
         self._database, self._blobs, self._directory, self._events = database, blobs, directory, events
         self.schedule, self._settings, self._limits = schedule, settings, limits
+        self._gathering = gathering
         self._pace = Pace(settings.most_an_hour, timedelta(hours=1))
 
-    async def settle(self, accepted: Acceptance, deliveries: Sequence[Delivery], results: Sequence[Result]) -> None:
-        """The results of one message and the notices that follow from them are one commit."""
-        await self._commit(accepted, results, await self.after(accepted, deliveries, results))
+    async def settle(
+        self,
+        accepted: Acceptance,
+        deliveries: Sequence[Delivery],
+        results: Sequence[Result],
+        acts: Sequence[Entry] = (),
+    ) -> None:
+        """The results of one message and the notices that follow from them are one commit, with what is written in the trace of them.
+
+        Failures that others will follow soon are told later: the ledger knows that they are to be told.
+        """
+        happened = wishes.ended(deliveries, results) if accepted.reverse_path else {}
+        is_later = Kind.FAILED in happened and await self._is_later(accepted.journey, results)
+        if is_later:
+            del happened[Kind.FAILED]
+        made = await self._after(accepted, deliveries, results, happened)
+        went = await self._commit(accepted, results, made, acts)
+        if self._gathering is None:
+            if not went:
+                await self.settle_failed(accepted.journey)
+        elif is_later or not went or self._gathering.holds(accepted.journey):
+            is_last = not await self._is_under_way(accepted.journey, ())
+            self._gathering.add(accepted.journey, is_last=is_last)
+
+    async def settle_failed(self, journey: JourneyId) -> None:
+        """What has failed of a message, and its sender has not heard of; the ledger tells."""
+        while (found := await self._database.read(told.failed, journey, MOST_TOGETHER)) is not None:
+            accepted, rows = found
+            made = await self._all_made(accepted, {Kind.FAILED: wishes.failed_before(rows)}, {})
+            if not (made.notices or made.withheld) or not await self._commit(accepted, (), made):
+                return
+            if len(rows) < MOST_TOGETHER:
+                return
+
+    async def _is_later(self, journey: JourneyId, results: Sequence[Result]) -> bool:
+        """Whether failures are gathered with others."""
+        gathering = self._gathering
+        if gathering is None:
+            return False
+        if gathering.holds(journey) or gathering.is_early(journey):
+            return True
+        return await self._is_under_way(journey, [each.delivery for each in results])
+
+    async def _is_under_way(self, journey: JourneyId, besides: Sequence[DeliveryId]) -> bool:
+        return await self._database.read(told.is_under_way, journey, besides, now())
 
     def follow(self, accepted: Acceptance, deliveries: Sequence[Delivery], results: Sequence[Result]) -> bool:
         """Whether anybody is to hear of these results."""
@@ -104,7 +162,7 @@ class Notices:
         ids = tuple(each.id for each in done.deliveries)
         happened = wishes.done_here(done.deliveries, done.children)
         made = await self._all_made(done.acceptance, {Kind.DONE: happened} if happened else {}, {Kind.DONE: ids})
-        if made:
+        if made.notices:
             await self._commit(done.acceptance, (), made)
         else:
             await self._database.write(told.tell, ids, now())
@@ -115,16 +173,19 @@ class Notices:
         ids = tuple(each.id for each in rows)
         late = wishes.late(rows, (), untried=deadline.LATE)
         made = await self._all_made(accepted, {Kind.DELAYED: late} if late else {}, {Kind.DELAYED: ids})
-        if made:
+        if made.notices:
             await self._commit(accepted, (), made)
         else:
             await self._database.write(told.tell, ids, now())
 
-    async def after(
-        self, accepted: Acceptance, deliveries: Sequence[Delivery], results: Sequence[Result]
-    ) -> tuple[Made, ...]:
+    async def _after(
+        self,
+        accepted: Acceptance,
+        deliveries: Sequence[Delivery],
+        results: Sequence[Result],
+        happened: dict[Kind, list[Happened]],
+    ) -> AllMade:
         """The notices that follow from some results of one message: one for all that failed, one for all that is late, one for all that is done."""
-        happened = wishes.ended(deliveries, results) if accepted.reverse_path else {}
         ids: dict[Kind, tuple[DeliveryId, ...]] = {}
         if accepted.reverse_path and wishes.is_late(deliveries, results, self._late_from(accepted)):
             rows = await self._database.read(told.waiting_elsewhere, accepted.journey)
@@ -138,16 +199,23 @@ class Notices:
         asked = deadline.tells_when(accepted)
         return late if asked is None else min(late, asked)
 
-    async def _commit(self, accepted: Acceptance, results: Sequence[Result], made: Sequence[Made]) -> None:
+    async def _commit(
+        self, accepted: Acceptance, results: Sequence[Result], made: AllMade, acts: Sequence[Entry] = ()
+    ) -> bool:
+        """Answers with whether every notice went out: one that came too late does not."""
         try:
-            answers = await self._database.write(finish, results, [each.notice for each in made])
-            for each, answer in zip(made, answers, strict=True):
+            notices = [each.notice for each in made.notices]
+            answers = await self._database.write(finish, results, notices, made.withheld, acts)
+            for each, answer in zip(made.notices, answers, strict=True):
                 if answer is None:
                     await each.arrival.discard()
                 else:
                     self._tell(accepted, each.notice, answer)
+                    if each.notice.kind is Kind.FAILED and self._gathering is not None:
+                        self._gathering.tells(accepted.journey)
+            return None not in answers
         finally:
-            for each in made:
+            for each in made.notices:
                 await each.arrival.release()
 
     async def _all_made(
@@ -155,20 +223,22 @@ class Notices:
         accepted: Acceptance,
         happened: Mapping[Kind, Sequence[Happened]],
         ids: Mapping[Kind, tuple[DeliveryId, ...]],
-    ) -> tuple[Made, ...]:
+    ) -> AllMade:
         """Whatever goes wrong here must not keep a result from the ledger: a message would be sent twice."""
-        made = list[Made]()
+        made, withheld = list[Made](), tuple[DeliveryId, ...]()
         for kind, some in happened.items():
             try:
                 if (reader := await self._reader(accepted, kind)) is not None:
                     made.append(await self._make(reader, kind, some, ids.get(kind, ())))
+                elif kind is Kind.FAILED:
+                    withheld = tuple(each.delivery.id for each in some)
             except CommitFailed:
                 raise
             except Exception as fault:  # noqa: BLE001
                 self._events.publish(
                     FAULT, journey=accepted.journey, cause=f"notice: {fault!r}", data={"exception": fault}
                 )
-        return tuple(made)
+        return AllMade(tuple(made), withheld)
 
     async def _reader(self, accepted: Acceptance, kind: Kind) -> Reader | None:
         """None when nobody is to hear of it."""
@@ -210,7 +280,8 @@ class Notices:
 
     async def _make(self, reader: Reader, kind: Kind, happened: Sequence[Happened], ids: Sequence[DeliveryId]) -> Made:
         journey, at = JourneyId(fresh()), now()
-        postmaster = Address("postmaster", await self._directory.home(self._settings.host))
+        its_domain = reader.accepted.reverse_path.rpartition("@")[2]
+        postmaster = Address("postmaster", await self._directory.postmaster_of(its_domain, self._settings.host))
         notice = await self._blobs.in_thread(  # 100 ms with a thousand recipients
             lambda: report(self._report(reader, kind, happened, (journey, at), postmaster))
         )
@@ -239,7 +310,8 @@ class Notices:
         )
         request = AcceptRequest(acceptance, content, (reader.recipient,))
         about = tuple(each.delivery.id for each in happened)
-        return Made(Notice(request, about, tuple(ids)), arrival)
+        its = reader.accepted
+        return Made(Notice(request, kind, its.journey, its.reverse_path, about, tuple(ids)), arrival)
 
     def _report(
         self,

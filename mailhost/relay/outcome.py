@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from mailhost.database.database import Database
-from mailhost.events.event import QUEUE_DEFER, QUEUE_DONE, Events
+from mailhost.database.errors import CommitFailed
+from mailhost.events.event import FAULT, QUEUE_DEFER, QUEUE_DONE, Events
 from mailhost.ids import Millis
 from mailhost.queue import claims
 from mailhost.queue.claims import Result
@@ -20,6 +21,8 @@ from mailhost.smtp.client.transaction import Sent
 
 PAGE = 200
 """Messages that are put off in one transaction."""
+WRITTEN_AGAIN = (1, 2, 4, 8, 15, *[30] * 26)
+"""Seconds between tries to write down that a message was taken: a quarter of an hour, in which only a crash makes a duplicate."""
 
 
 class Outcomes:
@@ -104,7 +107,18 @@ class Outcomes:
         return Result(delivery.id, state, status, reason, reply, host, at, next_try)
 
     async def _settle(self, job: Job, results: Sequence[Result]) -> None:
-        await self._notices.settle(job.acceptance, job.deliveries, results)
+        """What a host has taken is not sent again because we cannot write just now: raises `CommitFailed` only when that lasts."""
+        pauses = iter(WRITTEN_AGAIN if any(each.state is State.RELAYED for each in results) else ())
+        while True:
+            try:
+                await self._notices.settle(job.acceptance, job.deliveries, results)
+                break
+            except CommitFailed as failure:
+                if (pause := next(pauses, None)) is None:
+                    raise
+                cause = f"relay: taken by its host, and not written down yet: {failure}"
+                self._events.publish(FAULT, journey=job.acceptance.journey, cause=cause)
+            await asyncio.sleep(pause)
         self._tell(job, results)
 
     async def _settle_together(self, page: Sequence[tuple[Job, Sequence[Result]]]) -> None:

@@ -103,6 +103,23 @@ def late(rows: Sequence[Delivery], results: Iterable[Result], untried: str = "4.
     ]
 
 
+def failed_before(rows: Iterable[Delivery]) -> list[Happened]:
+    """What the ledger knows of failures that were not told when they came."""
+    return [
+        Happened(
+            each,
+            Action.FAILED,
+            each.status or "5.0.0",
+            each.reason,
+            each.reply,
+            each.host,
+            each.finished_at,
+            given_up=each.state is State.EXPIRED and each.status != TOO_LATE,
+        )
+        for each in rows
+    ]
+
+
 def done_here(deliveries: Sequence[Delivery], children: Mapping[DeliveryId, int]) -> list[Happened]:
     """Delivered into a mailbox, or handed on to the members of an alias (RFC 3461 section 5.2.7)."""
     return [

@@ -8,7 +8,7 @@ from mailhost.delivery.header_filter import received, submitted
 from mailhost.events.event import FAULT, QUEUE_ADD, STORE_ADD
 from mailhost.ids import JourneyId, fresh, now, text_of
 from mailhost.message.newlines import has_bare_newline
-from mailhost.message.received import Hop, received_count, received_field
+from mailhost.message.received import Hop, received_count, received_field, visits
 from mailhost.message.summary import message_id_of, subject_of
 from mailhost.queue.values import Acceptance, State
 from mailhost.smtp import replies
@@ -36,6 +36,7 @@ class Incoming:
         self._pace = Pace(session.settings)
         self._octets = 0
         self._hops = 0
+        self._visits = 0
         self._authors = Authors()
         self._header_is_binary = False
         self.refusal: Reply | None = None
@@ -143,6 +144,8 @@ class Incoming:
     async def _header_problem(self) -> Reply | None:
         if self._hops > self._session.settings.most_hops:
             return replies.LOOP
+        if self._visits > self._session.settings.most_visits:
+            return replies.COMES_BACK
         if self._header_is_binary:
             return replies.BINARY_HEADER
         if self._session.login is None:
@@ -153,11 +156,16 @@ class Incoming:
     def _filter(self, header: bytes) -> bytes:
         """Also where the header is looked at, once; of a large one in a thread."""
         self._hops = received_count(header)
+        self._visits = visits(header, self._session.services.host) if self._hops else 0
         if self._session.envelope.is_binary:
             self._header_is_binary = has_bare_newline(header) or b"\0" in header
         host = self._session.services.host
         if self._session.settings.submission:
             self._authors = Authors.of(header)
+            return submitted(header, host, self.journey, self._at)
+        if self._session.network is not None and not self._hops:
+            # A printer's mail begins here, and gets what it lacks (RFC 5321 section 6.4, RFC 6409 section 8); that of a host
+            # which passes on what has come to it stays as it is.
             return submitted(header, host, self.journey, self._at)
         return received(header, host)
 
@@ -222,4 +230,5 @@ class Incoming:
                 "state": row.state.name.lower(),
             }
             data |= {} if row.uid is None else {"uid": row.uid}
+            data |= {} if self._session.network is None else {"network": str(self._session.network)}
             self._session.publish(kind, journey=self.journey, data=data | {"octets": acceptance.size})

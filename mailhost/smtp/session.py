@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
+from mailhost.config.networks import Network, is_in
 from mailhost.conversation.command import Command, SyntaxProblem
 from mailhost.conversation.login import PlaintextForbidden
 from mailhost.conversation.secrets import MASK, LoginWatch, masked, mechanism_shown
@@ -74,6 +75,8 @@ class SMTPSettings:
     """Commands in a row that bring no message and no recipient."""
     most_hops: int = 100
     """Received fields (RFC 5321 section 6.3)."""
+    most_visits: int = 5
+    """Of these, those that name this server itself."""
     longest_hold: int = 0
     """Seconds for which a client may have a message held (RFC 4865); 0 does not offer it."""
     shortest_deliver_by: int = 0
@@ -89,6 +92,8 @@ class SMTPSettings:
     least_rate: int = 100
     """Octets a second that a message must come with, measured from its beginning; `data_timeout` is free of it."""
     normalise_newlines: bool = False
+    networks: tuple[Network, ...] = ()
+    """Whose hosts may relay without a login."""
 
 
 REFUSALS: Mapping[type[Refused], Reply] = {
@@ -143,6 +148,8 @@ class SMTPSession(Session[Reader, Reply]):
         self.extended = False
         """Whether the client said EHLO, and so may be told of extensions."""
         self.login: Login | None = None
+        self.network = is_in(channel.peer.address, settings.networks)
+        """The listed one that the peer is in: what it sends is ours to relay, as a login's is."""
         self.message: Incoming | None = None
         """What is under way between the first octet and the reply to the last."""
         self.transactions = 0
@@ -168,6 +175,10 @@ class SMTPSession(Session[Reader, Reply]):
         if self.message is not None:
             return State.CHUNKS
         return State.RECIPIENTS if self._envelope.recipients else State.MAIL
+
+    @property
+    def may_relay(self) -> bool:
+        return self.login is not None or self.network is not None
 
     @property
     def envelope(self) -> Envelope:

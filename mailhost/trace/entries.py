@@ -33,6 +33,8 @@ MOST_OF_MESSAGE = 500
 """Events of one message in one mailbox, the newest; and as many that tell where it went."""
 COPIED, MOVED = "store.copy", "store.move"
 """As the trace calls a STORE_ADD that has a source; it is kept under the source's UIDs."""
+OF_SERVER = JourneyId(0)
+"""In place of a journey, of what befell the server and no message: the index of journeys finds it."""
 TELL_WHERE = (COPIED, MOVED, STORE_EXPUNGE)
 
 
@@ -59,6 +61,13 @@ def of_journey(tx: Transaction, journey: JourneyId) -> list[Entry]:
     """What was tried and done for a message as a whole, the oldest first."""
     rows = tx.execute(select(event).where(event.c.journey == journey).order_by(event.c.id).limit(MOST_OF_MESSAGE))
     return [_entry(row) for row in rows]
+
+
+def last_of_server(tx: Transaction) -> Entry | None:
+    """What befell the server last."""
+    newest = select(event).where(event.c.journey == OF_SERVER).order_by(event.c.id.desc()).limit(1)
+    row = tx.execute(newest).one_or_none()
+    return None if row is None else _entry(row)
 
 
 @long

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,9 @@ from mailhost.events.event import (
     CONNECTION_CLOSE,
     CONNECTION_OPEN,
     FAULT,
+    NOTICE_WITHHELD,
+    PORT_BLOCKED,
+    PORT_OPEN,
     QUEUE_DEFER,
     QUEUE_DONE,
     REFUSED,
@@ -189,6 +192,10 @@ class Recorder:
         data = {"reason": event.cause} | {name: value for name, value in event.data.items() if value is not None}
         self._add(event, event.kind, data)
 
+    def _befell(self, event: Event) -> None:
+        """The server as a whole."""
+        self._add(replace(event, journey=entries.OF_SERVER), event.kind, {"cause": event.cause})
+
     def _refused(self, event: Event) -> None:
         sender, recipients = event.data.get("sender", ""), event.data.get("recipients", [])
         if sender or recipients:
@@ -263,6 +270,9 @@ TAKE: Mapping[str, Callable[[Recorder, Event], None]] = {
     STORE_EXPUNGE: Recorder._expunged,  # noqa: SLF001
     QUEUE_DEFER: Recorder._tried,  # noqa: SLF001
     QUEUE_DONE: Recorder._tried,  # noqa: SLF001
+    NOTICE_WITHHELD: Recorder._tried,  # noqa: SLF001
+    PORT_BLOCKED: Recorder._befell,  # noqa: SLF001
+    PORT_OPEN: Recorder._befell,  # noqa: SLF001
     REFUSED: Recorder._refused,  # noqa: SLF001
     AUTH_FAIL: Recorder._failed,  # noqa: SLF001
     CLIENT_MISTAKE: Recorder._failed,  # noqa: SLF001

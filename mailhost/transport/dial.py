@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -56,6 +57,9 @@ class Outgoing(Protocol):
         self.channel = Channel(self, peer, timeout)
         self.tls: IOpenSSLClientConnectionCreator | None = None
         """Who is expected on the other side; set before `start_tls`."""
+        self.when_encrypted: Callable[[str], object] = lambda _: None
+        self.when_lost: Callable[[str], object] = lambda _: None
+        """Who watches; told once each, in words."""
         self._handshake: asyncio.Future[str] | None = None
         self._cut_off: asyncio.TimerHandle | None = None
         self._is_given_up = False
@@ -88,6 +92,7 @@ class Outgoing(Protocol):
         self.channel.closed = True
         self.channel.go_on_writing()
         self.channel.ended()
+        self.when_lost(_said(reason.value))
 
     def handshakeCompleted(self) -> None:  # noqa: N802
         if self._handshake is not None and not self._handshake.done():
@@ -111,7 +116,9 @@ class Outgoing(Protocol):
         self.transport.unregisterProducer()
         self.transport.startTLS(self.tls)
         self.transport.registerProducer(self, True)
-        return await self._handshake
+        tls = await self._handshake
+        self.when_encrypted(tls)
+        return tls
 
     def close(self) -> None:
         self.transport.unregisterProducer()

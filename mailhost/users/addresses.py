@@ -19,7 +19,7 @@ def destination(tx: Transaction, local_part: str, domain: str) -> Destination:
     found: dict[str, Target] = {}
     _follow(tx, local_part, domain, found, set(), 0)
     first = next(iter(found.values()), None)
-    direct = len(found) == 1 and (isinstance(first, Remote) or _is_name_of(local_part, domain, first))
+    direct = len(found) == 1 and _is_name_of(local_part, domain, first)
     return Destination(tuple(found.values()), expanded=bool(found) and not direct)
 
 
@@ -63,4 +63,7 @@ def _account(tx: Transaction, local_part: str, domain: str) -> Account | None:
 
 
 def _is_name_of(local_part: str, domain: str, target: Target | None) -> bool:
-    return isinstance(target, Local) and target.address in {f"{name}@{domain}" for name in names(local_part)}
+    """Whether nothing stands between: an account's own name, or somebody elsewhere whom no alias of ours has named."""
+    if isinstance(target, Remote):
+        return target.address == f"{local_part}@{domain}"
+    return target is not None and target.address in {f"{name}@{domain}" for name in names(local_part)}

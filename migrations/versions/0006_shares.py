@@ -24,6 +24,9 @@ def upgrade() -> None:
         "UPDATE delivery SET sender = COALESCE("
         "(SELECT account_id FROM acceptance WHERE acceptance.id = delivery.acceptance_id), 0) WHERE next_try IS NOT NULL"
     )
+    op.execute(
+        "UPDATE delivery SET told_at = finished_at WHERE state IN (4, 5)"
+    )  # what failed till now was told at once
     op.drop_index(OLD, "delivery")
     columns = ["destination", "sender", "priority", "next_try"]
     op.create_index(OLD, "delivery", ["destination", "next_try"], sqlite_where=WAITS, postgresql_where=WAITS)

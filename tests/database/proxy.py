@@ -22,6 +22,8 @@ class Proxy:
     def __init__(self, url: str) -> None:
         self._target = make_url(url)
         self.cut = Cut.NOWHERE
+        self.is_away = False
+        """Whether whoever connects finds nobody."""
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
@@ -37,8 +39,17 @@ class Proxy:
             writer.close()
         await asyncio.sleep(0)
 
+    def cut_all(self) -> None:
+        """Whatever is connected now."""
+        for writer in self._writers:
+            writer.close()
+        self._writers.clear()
+
     async def _connected(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         assert self._target.port
+        if self.is_away:
+            to_client.close()
+            return
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target.port)
         self._writers += [to_client, to_server]
         back = asyncio.create_task(self._back(from_server, to_client))

@@ -17,9 +17,9 @@ NOW = Millis(1_780_000_000_000)
 MESSAGE = b"Subject: hello\r\n\r\nbody\r\n"
 
 
-async def people(database: Database, *names: str) -> None:
+async def people(database: Database, *names: str, domain: str = "example.org") -> None:
     for name in names:
-        await database.write(create, Address(name, "example.org"), "hash", NOW)
+        await database.write(create, Address(name, domain), "hash", NOW)
 
 
 async def send(database: Database, blobs: BlobStore, *recipients: str, content: bytes = MESSAGE) -> Accepted:

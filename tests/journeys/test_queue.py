@@ -44,7 +44,7 @@ def test_what_waits_is_grouped_shown_held_put_off_and_cancelled(server: Server) 
     queue(server, "cancel", "nonsense", code=65)
     assert queue(server, "cancel", "--all").startswith("2 recipients cancelled")
     assert queue(server, "list") == "nothing waits\n"
-    assert "3 cancelled" in mailhost(server, "audit")
+    assert "accepted 5 = stored 2 + cancelled 3" in mailhost(server, "audit")
 
 
 def test_mail_that_is_held_back_for_later_goes_when_it_is_released(tmp_path: Path) -> None:
@@ -62,3 +62,47 @@ def test_mail_that_is_held_back_for_later_goes_when_it_is_released(tmp_path: Pat
         assert queue(server, "retry", journey) == "1 recipient to be tried now\n"
         until(server, journey, "stored in INBOX as UID 2")
         assert len(by_pop3(server, bob)) == 2
+
+
+def test_what_waits_is_returned_or_goes_to_another_address(server: Server) -> None:
+    """The running server hears of it at once: of a notice to a user here, and of mail for a mailbox here."""
+    alice, bob = (Person(address, server.password) for address in server.addresses)
+    returned = submit(server, alice, "x@green.test", "returned")
+    kept = submit(server, alice, "y@green.test", "redirected")
+    before = len(by_pop3(server, alice))
+    assert queue(server, "bounce", returned, "--why", "closed").startswith("1 recipient returned")
+    notices = by_pop3(server, alice)[before:]
+    assert len(notices) == 1
+    assert b"returned by the administrator: closed" in notices[0]
+    said = mailhost(server, "trace", returned)
+    assert "its sender was told of the failure: journey " in said
+    queue(server, "redirect", kept, "--to", "nobody@" + bob.address.partition("@")[2], code=67)
+    assert "1 recipient left alone" in queue(server, "redirect", kept, "--to", "y@green.test")
+    assert queue(server, "redirect", kept, "--to", bob.address, "--json").startswith('["')
+    until(server, kept, f"{bob.address}: stored in INBOX as UID 2")
+    assert b"Subject: redirected" in by_pop3(server, bob)[-1]
+    assert queue(server, "list") == "nothing waits\n"
+    assert mailhost(server, "audit").startswith("no problem found\n")
+
+
+def test_what_waits_is_returned_while_no_server_runs(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        alice = Person(server.addresses[0], server.password)
+        journey = submit(server, alice, "x@green.test", "returned")
+        assert server.end() == 0
+        assert queue(server, "bounce", "--all").startswith("1 recipient returned")
+        told = json.loads(mailhost(server, "trace", journey, "--json"))
+        assert told["recipients"][0]["state"] == "bounced"
+        assert told["recipients"][0]["meaning"]["zh"]
+    with serving(tmp_path / "data") as server:
+        assert any(b"Subject: Not delivered: returned" in each for each in by_pop3(server, alice))
+
+
+def test_a_long_list_says_how_many_more_there_are(server: Server) -> None:
+    alice = Person(server.addresses[0], server.password)
+    for name in "xyz":
+        submit(server, alice, f"{name}@{name}.test", "waits")
+    assert queue(server, "list", "--each", "--most", "2").splitlines()[2] == "(1 more; --most 0 lists all)"
+    assert queue(server, "list", "--most", "1").splitlines()[1] == "(2 more; --most 0 lists all)"
+    assert len(queue(server, "list", "--each", "--most", "0").splitlines()) == 3
+    assert len(json.loads(queue(server, "list", "--each", "--json"))) == 3

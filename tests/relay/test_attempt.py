@@ -47,14 +47,14 @@ async def connecting(first: Host | None, second: Host | None = None, **settings:
                 "127.0.0.1",
                 free_port() if host is None else await stack.enter_async_context(serving(host)),
             )
-        reach = settings.pop("reach", None)
+        reach, events = settings.pop("reach", None), settings.pop("events", None)
         all_settings: dict[str, Any] = {
             "allow_private_targets": True,
             "connect_map": places,
             "timeouts": QUICK,
         } | settings
         resolver = Resolver([("127.0.0.1", dns)], timedelta(seconds=2))
-        yield Connector(resolver, RelaySettings("me.test", **all_settings), reach)
+        yield Connector(resolver, RelaySettings("me.test", **all_settings), reach, events)
 
 
 def free_port() -> int:
@@ -151,10 +151,10 @@ async def test_a_host_that_reads_no_more_is_left_to_itself() -> None:
 
     class Full(Host):
         async def content(self, reader: asyncio.StreamReader) -> bytes:
-            await asyncio.sleep(0.5)
+            await given_up.wait()
             raise ConnectionError
 
-    asked = 0
+    asked, given_up = 0, asyncio.Event()
 
     class Counted(Text):
         async def pieces(self) -> AsyncIterator[bytes]:
@@ -168,6 +168,7 @@ async def test_a_host_that_reads_no_more_is_left_to_itself() -> None:
         content = Counted(b"x" * 78 * 1_000_000, cut=256 << 10)
         sent = await connection.client.send(Outgoing("alice@red.test", [To("bob@blue.test")], content))
         assert connection.client.step == "content"
+        given_up.set()
         await connection.client.quit()
     assert sent.answers == [None]
     assert isinstance(sent.broken, TimedOut)
@@ -271,13 +272,14 @@ def password_file(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def smarthost(
-    host: Host, tmp_path: Path, password_file: Path, names: tuple[str, ...] = ("smart.test",)
+    host: Host, tmp_path: Path, password_file: Path, names: tuple[str, ...] = ("smart.test",), **settings: Any
 ) -> AsyncIterator[Connector]:
     made, host.context = certificates(tmp_path / "tls", *names)
     async with serving(host) as port:
         routes = Routes({"*": f"smtp{'s' if host.implicit_tls else ''}:smart.test:{port}"}, logs_in=True)
         smart = Smarthost("user", password_file, made.ca)
-        async with connecting(None, routes=routes, smarthost=smart, allow_private_targets=False) as connector:
+        settings |= {"routes": routes, "smarthost": smart, "allow_private_targets": False}
+        async with connecting(None, **settings) as connector:
             yield connector
 
 

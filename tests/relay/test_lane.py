@@ -11,7 +11,7 @@ import pytest
 
 from mailhost.database.database import Database
 from mailhost.delivery.directory import Directory
-from mailhost.events.event import FAULT, Event, Events
+from mailhost.events.event import FAULT, Event, Events, Sink
 from mailhost.ids import now
 from mailhost.queue import entries
 from mailhost.queue.values import Acceptance, Delivery, Share, State
@@ -46,7 +46,7 @@ class OneLane(Lane):
 
 @asynccontextmanager
 async def lane_to(
-    host: Host, database: Database, folder: Path, protocol: str = "smtp"
+    host: Host, database: Database, folder: Path, protocol: str = "smtp", watch: Sink | None = None
 ) -> AsyncIterator[tuple[OneLane, BlobStore, Events]]:
     """A lane whose only connection leads to this host."""
     async with twisted_here(), serving(host) as port:
@@ -54,9 +54,13 @@ async def lane_to(
         settings = RelaySettings("me.test", timeouts=QUICK, routes=routes)
         resolver = Resolver([("127.0.0.1", 9)], timedelta(seconds=1))
         blobs, events = store(database, folder), Events()
+        if watch is not None:
+            events.subscribe(watch, lines=True)
         told = Notices(database, blobs, Directory(database), events, Schedule(), NoticeSettings("me.test"))
         outcomes = Outcomes(database, told, events, told.schedule, now, lambda *_: None)
-        tools = Tools(Connector(resolver, settings), HandOver(Contents(blobs), outcomes, events), Slots(10))
+        tools = Tools(
+            Connector(resolver, settings, events=events), HandOver(Contents(blobs), outcomes, events), Slots(10)
+        )
         lane = OneLane("blue.test", tools, LaneSettings(1))
         lane.outcomes = outcomes
         yield lane, blobs, events

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import dns.asyncresolver
 import dns.resolver
 import pytest
 
+import mailhost.relay.dns
 from mailhost.relay.dns import DNSTrouble, NoSuchName, Resolver
 from mailhost.relay.mx import MOST_ADDRESSES, MOST_HOSTS, Host, NoMail, Ourselves, exchangers, is_private, levels
 from tests.dns import Zone, dns_server
@@ -135,7 +137,7 @@ async def test_a_name_with_a_thousand_exchangers_gets_no_more_of_our_time() -> N
         "wide.test MX": ["10 wide.test."],
         "wide.test A": [f"192.0.2.{at}" for at in range(200)],
     }
-    with asking(records) as (resolver, zone):
+    with asking(records, timedelta(seconds=20)) as (resolver, zone):
         zone.large |= {"blue.test", "wide.test"}
         assert len(await found(resolver, "blue.test")) == MOST_HOSTS
         ((*places,),) = await hosts(resolver, "wide.test")
@@ -147,6 +149,102 @@ async def test_answers_are_kept_for_their_time() -> None:
         for _ in range(3):
             await found(resolver, "blue.test")
         assert zone.asked == ["blue.test MX"]
+
+
+class Clock:
+    """Stands in for the module `time`."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in (dns.resolver, dns.asyncresolver, mailhost.relay.dns):
+        monkeypatch.setattr(module, "time", made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("ttl", "kept", "over"),
+    [(0, None, 0), (300, 299, 301), (2**31 - 1, 23 * 3600, 25 * 3600)],
+    ids=["none", "five minutes", "for ever"],
+)
+async def test_as_long_as_the_zone_says_and_no_longer_than_a_day(
+    ttl: int, kept: int | None, over: int, clock: Clock
+) -> None:
+    with asking({"blue.test MX": ["10 old.test."]}) as (resolver, zone):
+        zone.ttl["blue.test"] = ttl
+        assert await found(resolver, "blue.test") == ["old.test"]
+        zone.records["blue.test MX"] = ["10 new.test."]
+        if kept is not None:
+            clock.ahead = kept
+            assert await found(resolver, "blue.test") == ["old.test"]
+        clock.ahead = over
+        assert await found(resolver, "blue.test") == ["new.test"]
+
+
+@pytest.mark.parametrize(("ttl", "kept", "over"), [(0, None, 0), (60, 59, 61), (86_400, 890, 910), (None, None, 910)])
+@pytest.mark.parametrize("is_there", [False, True], ids=["no such name", "no such record"])
+async def test_that_there_is_nothing_is_kept_for_minutes(
+    is_there: bool, ttl: int | None, kept: int | None, over: int, clock: Clock
+) -> None:
+    """Whoever mends his zone gets his mail, also where it named no time (RFC 2308 section 5)."""
+    with asking({"blue.test TXT": ['"here"']} if is_there else {}) as (resolver, zone):
+        zone.negative_ttl = ttl
+
+        async def answer() -> list[tuple[int, str]] | None:
+            try:
+                return await resolver.mx("blue.test")
+            except NoSuchName:
+                return None
+
+        nothing: list[tuple[int, str]] | None = [] if is_there else None
+        assert await answer() == nothing
+        zone.records["blue.test MX"] = ["10 mx.blue.test."]
+        if kept is not None:
+            clock.ahead = kept
+            assert await answer() == nothing
+        clock.ahead = over
+        assert await answer() == [(10, "mx.blue.test")]
+
+
+async def test_what_is_ill_is_not_remembered() -> None:
+    with asking({"blue.test MX": ["10 mx.blue.test."]}, timedelta(seconds=0.2)) as (resolver, zone):
+        zone.failing.add("blue.test")
+        with pytest.raises(DNSTrouble):
+            await found(resolver, "blue.test")
+        zone.failing.clear()
+        assert await found(resolver, "blue.test") == ["mx.blue.test"]
+
+
+async def test_an_mx_that_is_an_address_is_passed_over() -> None:
+    """It names a host (RFC 5321 section 5.1); "192.0.2.1." is a name that nobody has."""
+    records = {"blue.test MX": ["10 192.0.2.1.", "20 b.test."], "b.test A": ["192.0.2.3"]}
+    with asking(records) as (resolver, _):
+        assert await hosts(resolver, "blue.test") == [[], [Host("b.test", "192.0.2.3")]]
+
+
+async def test_an_answer_from_another_place_is_not_believed() -> None:
+    with asking({"mx.blue.test A": ["192.0.2.1"]}) as (resolver, zone):
+        zone.elsewhere.add("mx.blue.test")
+        assert await resolver.addresses("mx.blue.test") == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize("fault", ["mute_by_tcp", "cut_by_tcp"])
+async def test_half_an_answer_is_none(fault: str) -> None:
+    """What does not fit into a packet, and is not to be had by TCP: later, and never with the half that came."""
+    with asking({"blue.test MX": ["10 mx.blue.test."] * 2}, timedelta(seconds=0.15)) as (resolver, zone):
+        zone.large.add("blue.test")
+        getattr(zone, fault).add("blue.test")
+        begun = time.monotonic()
+        with pytest.raises(DNSTrouble):
+            await found(resolver, "blue.test")
+        assert time.monotonic() - begun < 5
 
 
 ILL = ["failing", "silent", "refused", "lame", "false"]

@@ -17,7 +17,8 @@ from mailhost.delivery.accept import Accepted, AcceptRequest, accept
 from mailhost.delivery.directory import Directory
 from mailhost.delivery.waiting import WaitingDeliveries
 from mailhost.events.event import Event, Events
-from mailhost.ids import JourneyId, Millis, fresh, now
+from mailhost.ids import BlobId, JourneyId, Millis, fresh, now
+from mailhost.ids import text_of as journey_text
 from mailhost.message.structure import scan
 from mailhost.queue import entries
 from mailhost.queue.claims import Result
@@ -30,6 +31,7 @@ from mailhost.store import messages
 from mailhost.store.octets import BlobStore
 from mailhost.store.tables import blob, message
 from mailhost.store.values import Content, MailboxKey
+from mailhost.trace import entries as traced
 from mailhost.users import accounts
 from tests.delivery.building import NOW, inbox, people, store_of
 
@@ -47,6 +49,7 @@ class World:
     blobs: BlobStore
     directory: Directory
     notices: Notices
+    events_of: Events
     events: list[Event] = field(default_factory=list)
 
     async def send(
@@ -83,6 +86,7 @@ async def world(database: Database, folder: Path, **settings: int) -> World:
         blobs,
         directory,
         Notices(database, blobs, directory, events, Schedule(), NoticeSettings("mx.example.org", **settings)),
+        events,
     )
     events.subscribe(made.events.append)
     return made
@@ -449,9 +453,41 @@ def all_rows(tx: Transaction) -> list[tuple[Delivery, str]]:
     return [(entries.delivery_of(row), entries.acceptance_of(row).reverse_path) for row in rows]
 
 
+def newest_blob(tx: Transaction) -> tuple[BlobId, int]:
+    newest = select(acceptance).order_by(acceptance.c.id.desc()).limit(1)
+    row = tx.execute(newest).one()
+    return BlobId(row.blob_id), row.size
+
+
 def without_blob(tx: Transaction, sent: Acceptance) -> None:
     tx.execute(delete(blob).where(blob.c.id == sent.blob))
 
 
 def surrogates(tx: Transaction) -> list[int]:
     return list(tx.execute(select(message.c.surrogate_id).where(message.c.surrogate_id.is_not(None))).scalars())
+
+
+async def test_the_postmaster_of_the_senders_own_domain_writes_to_him(database: Database, tmp_path: Path) -> None:
+    """Where the domain is ours; else that of the server's."""
+    here = await world(database, tmp_path)
+    await people(database, "alice", domain="zoo.example")
+    for sender, postmaster in (
+        ("alice@zoo.example", "postmaster@zoo.example"),
+        ("alice@example.org", "postmaster@example.org"),
+        ("erin@green.test", "postmaster@example.org"),
+    ):
+        sent, accepted = await here.send(BOB, reverse_path=sender)
+        await here.notices.settle(sent, accepted.deliveries, bounced(accepted.deliveries))
+        its, size = await database.read(newest_blob)
+        content = b"".join([piece async for piece in here.blobs.blob_pieces(its, 0, size)])
+        assert message_from_bytes(content)["From"] == f"Mail Delivery System <{postmaster}>"
+
+
+async def test_the_journeys_of_a_message_and_its_notice_name_each_other(database: Database, tmp_path: Path) -> None:
+    here = await world(database, tmp_path)
+    sent, accepted = await here.send(BOB)
+    await here.notices.settle(sent, accepted.deliveries, bounced(accepted.deliveries))
+    (entry,) = await database.read(traced.of_journey, sent.journey)
+    assert (entry.kind, entry.data["tells"], entry.data["to"]) == ("notice.sent", "failed", ALICE)
+    (back,) = await database.read(traced.of_journey, JourneyId(int(entry.data["notice"], 16)))
+    assert back.data == {"about": journey_text(sent.journey)}

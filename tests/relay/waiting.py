@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mailhost.administration import queue
+from mailhost.administration.queue import Waiting
 from mailhost.database.database import Database
 from mailhost.delivery.accept import AcceptRequest, accept
 from mailhost.delivery.route import Recipient, Route
@@ -59,3 +61,8 @@ async def claimed(database: Database, *shares: Share) -> Sequence[tuple[Delivery
     moment = Millis(now() + 60_000)
     taken: Taken = await database.write(claims.take, Claim(shares, "test", moment, Millis(moment + 60_000), 1_000))
     return taken.rows
+
+
+async def all_waiting(database: Database, **words: Any) -> list[Waiting]:
+    """As an administrator sees them."""
+    return [each async for page in queue.waiting(database, queue.Choice(**words)) for each in page]

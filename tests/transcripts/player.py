@@ -21,6 +21,7 @@ Things that can be given (each line one):
     messages of at most 1000 octets
     at most 2 recipients                   and the others: SMTP only; hops, transactions and commands likewise
     messages held for at most 1000 seconds SMTP only: what FUTURERELEASE offers
+    hosts of 192.0.2.0/24 may relay        SMTP only: without a login; all clients are 192.0.2.1
     priorities of at most 4                SMTP only: what MT-PRIORITY grants
     deliveries within no less than 30 seconds         SMTP only: what DELIVERBY offers
     submission                             a listener for users, who log in
@@ -40,6 +41,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from mailhost.config.networks import read_network
 from mailhost.conversation.services import Limits
 from mailhost.imap.session import IMAPSettings
 from mailhost.message.form import Form
@@ -271,7 +273,7 @@ class _Given:
         elif found := re.fullmatch(r"messages of at most (\d+) octets", text):
             self.limits = Limits(message_octets=int(found[1]))
             self.smtp = replace(self.smtp, message_octets=int(found[1]))
-        elif found := re.fullmatch(r"at most (\d+) (recipients|hops|transactions|commands)", text):
+        elif found := re.fullmatch(r"at most (\d+) (recipients|hops|visits|transactions|commands)", text):
             bound: dict[str, Any] = {f"most_{found[2]}": int(found[1])}
             self.smtp = replace(self.smtp, **bound)
         elif found := re.fullmatch(r"messages held for at most (\d+) seconds", text):
@@ -282,6 +284,8 @@ class _Given:
             self.smtp = replace(self.smtp, shortest_deliver_by=int(found[1]))
         elif found := re.fullmatch(r"without (\S+)", text):
             self.without.append(found[1])
+        elif found := re.fullmatch(r"hosts of (\S+) may relay", text):
+            self.smtp = replace(self.smtp, networks=(read_network(found[1]),))
         elif text == "submission":
             self.smtp = replace(self.smtp, submission=True)
         elif found := re.fullmatch(r"(\S+@\S+) stands for (\S+@\S+)", text):

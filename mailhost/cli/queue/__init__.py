@@ -7,7 +7,7 @@ from mailhost.cli.queue import acts, list_, show
 
 @click.group
 def command() -> None:
-    """What waits: list, show, retry, hold, release, reschedule, cancel."""
+    """What waits: list, show, retry, hold, release, reschedule, cancel, bounce, redirect."""
 
 
 for each in (list_.command, show.command, *acts.COMMANDS):

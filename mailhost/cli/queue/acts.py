@@ -1,21 +1,25 @@
-"""`mailhost queue retry`, `hold`, `release`, `reschedule` and `cancel`: one table, as they differ in a word."""
+"""`mailhost queue retry`, `hold`, `release`, `reschedule`, `cancel`, `bounce` and `redirect`: one table, as they differ in a word."""
 
 import asyncio
-import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailhost.cli import office
 from mailhost.cli.asking import counted
 from mailhost.cli.exits import EX_DATAERR, Failure
 from mailhost.cli.options import CONFIG
+from mailhost.cli.queue import steering
 from mailhost.cli.queue.choosing import choice, chosen_by
+from mailhost.cli.queue.listing import JSONList
 from mailhost.config.load import load
 from mailhost.config.units import Duration
 from mailhost.ids import Millis, now, text_of
+
+if TYPE_CHECKING:
+    from mailhost.queue.control import Waiting
 
 DONE = {
     "retry": "to be tried now",
@@ -23,15 +27,29 @@ DONE = {
     "release": "released",
     "reschedule": "put off",
     "cancel": "cancelled: nobody gets it, and its sender is not told",
+    "bounce": "returned: nobody gets it, and its sender is told, if it has one",
+    "redirect": "redirected",
 }
 HELP = {
     "retry": "Try what is chosen now.",
     "hold": "Hold what is chosen until it is released.",
     "release": "Release what is held, and try it now.",
     "reschedule": "Try what is chosen at a time: --at 2026-12-24T18:00, or --at 90m for so long from now.",
-    "cancel": "Give up what is chosen; what is being sent at this moment is left alone.",
+    "cancel": "Give up what is chosen, without a word; what is being sent at this moment is left alone.",
+    "bounce": "Return what is chosen to its sender, with a notice as of any failure; what is being sent at this moment is left alone.",
+    "redirect": "Send what is chosen to another address instead; what is being sent at this moment is left alone.",
 }
-AT = click.option("--at", "when", required=True, metavar="TIME", help="A time of this machine, or a duration from now.")
+OPTIONS: Mapping[str, Sequence[Callable[[Any], Any]]] = {
+    "reschedule": [
+        click.option(
+            "--at", "when", required=True, metavar="TIME", help="A time of this machine, or a duration from now."
+        ),
+    ],
+    "bounce": [click.option("--why", default="", metavar="TEXT", help="What its sender is told.")],
+    "redirect": [click.option("--to", required=True, metavar="ADDRESS", help="Who gets it, here or elsewhere.")],
+}
+"""What each asks besides."""
+LONGEST_WHY = 500
 
 
 def _command(name: str) -> click.Command:
@@ -40,18 +58,58 @@ def _command(name: str) -> click.Command:
     @click.option("--all", "every", is_flag=True, help="All that waits.")
     @click.option("--json", "as_json", is_flag=True, help="One line of JSON for all.")
     @CONFIG
-    def command(ids: tuple[str, ...], every: bool, as_json: bool, config_path: Path, **words: Any) -> None:
-        from mailhost.administration import queue
-
-        at = None if "when" not in words else moment(words.pop("when"))
+    def command(
+        ids: tuple[str, ...],
+        every: bool,
+        as_json: bool,
+        config_path: Path,
+        when: str = "",
+        why: str = "",
+        to: str = "",
+        **words: Any,
+    ) -> None:
+        asked = steering.Asked(name, moment(when) if when else None, _line(why), to)
         which = choice(ids, every=every, **words)
-        done = asyncio.run(office.asked(load(config_path), queue.act, which, queue.Act(name, at)))
-        if as_json:
-            click.echo(json.dumps([text_of(each.delivery.id) for each in done]))
-        else:
-            click.echo(f"{counted(len(done), 'recipient')} {DONE[name]}" if done else "nothing that fits waits")
+        said = JSONList()
 
-    return AT(command) if name == "reschedule" else command
+        def hear(some: "Sequence[Waiting]") -> None:
+            for each in some:
+                said.add(text_of(each.delivery.id))
+
+        done = asyncio.run(steering.steer(load(config_path), which, asked, hear if as_json else _unheard))
+        if as_json:
+            said.end()
+        elif done.count or not (done.busy or done.in_circles):
+            click.echo(f"{counted(done.count, 'recipient')} {DONE[name]}" if done.count else "nothing that fits waits")
+        for line in _left(done, to):
+            click.echo(line, err=as_json)
+
+    for option in OPTIONS.get(name, ()):
+        command = option(command)
+    return command
+
+
+def _unheard(_: object) -> None:
+    """Nobody wants to know which."""
+
+
+def _left(done: steering.Steered, to: str) -> list[str]:
+    """What it was not done to."""
+    said = []
+    if done.busy:
+        said.append(f"{counted(done.busy, 'recipient')} left alone: being sent at this moment; ask again in a while")
+    if done.in_circles:
+        said.append(f"{counted(done.in_circles, 'recipient')} left alone: for {to} already, or coming from there")
+    if done.untold:
+        said.append(f"of {counted(done.untold, 'message')} nobody is told: {done.why_untold}")
+    return said
+
+
+def _line(text: str) -> str:
+    """One that a notice can have. Raises `Failure`."""
+    if len(text) > LONGEST_WHY or not text.isprintable():
+        raise Failure(f"--why: one line of at most {LONGEST_WHY} characters", EX_DATAERR)
+    return text.strip()
 
 
 def moment(written: str) -> Millis:

@@ -3,14 +3,12 @@
 Else a server that says one "250" too much would have mail counted as taken that it never took.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mailhost.smtp.client.heard import SERVICE_CLOSES, Heard, NotSMTP, hear
+from mailhost.smtp.client.watch import Watch, without_secret
 from mailhost.transport.channel import Channel, ChannelError, EndOfInput
-
-MASKED = b"***\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,7 @@ class Dialogue:
         self.channel = channel
         self.step = "connect"
         """What is under way, for whoever has to say where it failed."""
-        self.watch: Callable[[str, bytes], Any] | None = None
-        """Hears every line, with who said it: C or S; passwords are masked."""
+        self.watch: Watch | None = None
         self.owed = 0
         """Replies that are still to come."""
         self.is_sound = True
@@ -63,7 +60,8 @@ class Dialogue:
         self.channel.timeout = within
         octets = "".join(f"{line}\r\n" for line in lines).encode()
         if self.watch is not None:
-            self.watch("C", MASKED if secret else octets)
+            for line in lines:
+                self.watch.said((without_secret(line) if secret else line).encode())
         self.channel.write(octets)
         self.owed += len(lines)
         await self.channel.drain()
@@ -71,17 +69,35 @@ class Dialogue:
     async def hear(self, within: float) -> Heard:
         """The next reply that is owed. Raises `Declined` for 421, whatever was asked."""
         try:
-            heard = await hear(self.channel, within)
+            heard = await hear(self.channel, within, None if self.watch is None else self.watch.heard)
         except ChannelError:
             self.is_sound = False
             raise
         self.owed -= 1
-        if self.watch is not None:
-            self.watch("S", str(heard).encode())
         if heard.code == SERVICE_CLOSES:
             self.is_sound = False
             raise Declined(self.step, heard)
         return heard
+
+    def send(self, octets: bytes) -> None:
+        """A piece of content."""
+        if self.watch is not None:
+            self.watch.sent(octets)
+        self.channel.write(octets)
+
+    def end_content(self, ending: bytes) -> None:
+        """With the dot that ends it, and before it the end of its last line where that was missing."""
+        if self.watch is not None:
+            self.watch.sent(ending.removesuffix(b".\r\n"))
+            self.watch.said(b".")
+        self.channel.write(ending)
+
+    def send_chunk(self, command: bytes, octets: bytes) -> None:
+        """BDAT, with what it counts."""
+        if self.watch is not None:
+            self.watch.said(command)
+            self.watch.sent(octets)
+        self.channel.write(command + b"\r\n" + octets)
 
     async def in_step(self, within: float) -> None:
         """Nothing is there that nobody has asked for; a server that has closed meanwhile may have said so. Raises `OutOfStep`, `Declined`."""

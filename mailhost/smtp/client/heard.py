@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailhost.transport.channel import Channel, ChannelError, LineTooLong
@@ -54,8 +55,8 @@ class Heard:
         return self.enhanced or f"{self.code // 100}.0.0"
 
 
-async def hear(channel: Channel, within: float) -> Heard:
-    """One reply, all of it in so many seconds. Raises `NotSMTP`, and what the channel raises."""
+async def hear(channel: Channel, within: float, watch: Callable[[bytes], object] | None = None) -> Heard:
+    """One reply, all of it in so many seconds; `watch` is told each line. Raises `NotSMTP`, and what the channel raises."""
     loop = asyncio.get_running_loop()
     until = loop.time() + within
     code, octets, lines, enhanced = 0, 0, list[str](), ""
@@ -66,6 +67,8 @@ async def hear(channel: Channel, within: float) -> Heard:
         except LineTooLong:
             raise NotSMTP("a reply with a line that never ends") from None
         octets += len(line)
+        if watch is not None:
+            watch(line)
         found = _LINE.fullmatch(line)
         if found is None or (code and int(found[1]) != code):
             raise NotSMTP(f"no reply of SMTP: {_printable(line[:SHOWN])}")

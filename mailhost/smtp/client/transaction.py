@@ -209,16 +209,16 @@ class Transaction:
 
     async def _data(self, accepted: Sequence[int]) -> None:
         """Lines with their dots. Nobody was accepted, and 354 all the same: an empty content ends it (RFC 2920 section 3.1)."""
-        dots, channel = Dots(), self._dialogue.channel
+        dots, dialogue, channel = Dots(), self._dialogue, self._dialogue.channel
         self._begin("content")
         if accepted:
             async for piece in self._content.pieces():
                 await self._go_on(accepted)
-                channel.write(dots.feed(piece))
+                dialogue.send(dots.feed(piece))
                 await channel.drain()
         await self._go_on(accepted)
-        channel.write(dots.end())
-        self._dialogue.owed += len(accepted) if self._lmtp else 1
+        dialogue.end_content(dots.end())
+        dialogue.owed += len(accepted) if self._lmtp else 1
         await self._answers(accepted)
 
     async def _chunks(self, accepted: Sequence[int]) -> None:
@@ -227,7 +227,7 @@ class Transaction:
         self._begin("content")
         async for piece, is_last in _with_last(self._content.pieces()):
             await self._go_on(accepted)
-            channel.write(b"BDAT %d%b\r\n" % (len(piece), b" LAST" if is_last else b"") + piece)
+            dialogue.send_chunk(b"BDAT %d%b" % (len(piece), b" LAST" if is_last else b""), piece)
             await channel.drain()
             if is_last:
                 dialogue.owed += len(accepted) if self._lmtp else 1

@@ -30,7 +30,7 @@ def parse(reader: Reader) -> Rcpt:
 
 
 async def run(session: SMTPSession, request: Rcpt) -> Reply:
-    """Accept what we host; relay the rest for logged-in users only (RFC 5321 section 3.6.2)."""
+    """Accept what we host; relay the rest for logged-in users and listed networks only (RFC 5321 section 3.6.2)."""
     recipient, wishes = request.forward_path, Wishes()
     session.asked = recipient
     refusal = take_parameters(session, session.dialect.rcpt, wishes, request.parameters)
@@ -43,7 +43,7 @@ async def run(session: SMTPSession, request: Rcpt) -> Reply:
     if not recipient.domain:  # RCPT TO:<postmaster>
         recipient = replace(recipient, domain=await session.services.directory.home(session.services.host))
     to = await session.services.directory.route(recipient.local, recipient.domain)
-    if not to.is_local and session.login is None:
+    if not to.is_local and not session.may_relay:
         return replies.RELAY_DENIED
     if session.envelope.recipients and _copies(session.envelope.recipients) + len(to.routes) > MOST_COPIES:
         return replies.TOO_MANY_RECIPIENTS

@@ -41,6 +41,8 @@ def other(hint: Any, value: Any) -> Any:
         return Octets(value + 1024)
     if isinstance(value, int):
         return value + 1
+    if isinstance(value, tuple):  # relay.networks
+        return (*value, "192.0.2.0/24")
     choices = get_args(hint) if get_origin(hint) is not None else ()
     return next((each for each in choices if isinstance(each, str) and each != value), "other.example.org")
 

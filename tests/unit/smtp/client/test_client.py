@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+from dataclasses import dataclass
 
 import pytest
 
@@ -253,15 +254,29 @@ async def test_no_mechanism_that_we_know() -> None:
         await play(offering("GSSAPI NTLM"), log_in)
 
 
+@dataclass
+class Watched:
+    seen: list[bytes]
+
+    def said(self, line: bytes) -> None:
+        self.seen.append(b"us " + line)
+
+    def heard(self, line: bytes) -> None:
+        self.seen.append(b"them " + line)
+
+    def sent(self, octets: bytes) -> None:
+        self.seen.append(octets)
+
+
 async def test_passwords_are_masked_for_whoever_watches() -> None:
     seen: list[bytes] = []
 
     async def act(client: Client) -> None:
-        client.dialogue.watch = lambda _, octets: seen.append(octets)
+        client.dialogue.watch = Watched(seen)
         await log_in(client)
 
     await play(f"{offering('PLAIN')}C: AUTH PLAIN {PLAIN}\nS: 235 ok", act)
-    assert seen[-2:] == [b"***\r\n", b"235 ok"]
+    assert seen[-2:] == [b"us AUTH PLAIN ***", b"them 235 ok"]
     assert "pencil" not in repr(ACCOUNT)
 
 

@@ -1,0 +1,1 @@
+"""The relay beside Postfix: `python -m benchmarks.relay`."""
