@@ -26,6 +26,9 @@ POSTFIX = "/usr/sbin/postfix"
 SHARED = Path("/usr/share/postfix")
 NOBODY = 65534
 HOST, DOMAIN = "mx.green.test", "green.test"
+OLD_HOST, OLD_DOMAIN = "mx.old.test", "old.test"
+"""The same Postfix at another port, where it speaks as hosts did thirty years ago."""
+MODERN = "pipelining, 8bitmime, smtputf8, dsn, starttls, chunking, enhancedstatuscodes, size, etrn, vrfy"
 MAIN = """\
 compatibility_level = 3.6
 queue_directory = {folder}/spool
@@ -50,7 +53,7 @@ local_recipient_maps =
 local_header_rewrite_clients =
 smtputf8_enable = yes
 message_size_limit = 20000000
-virtual_mailbox_domains = {domain}
+virtual_mailbox_domains = {domain}, {old}
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = static:all/
 virtual_minimum_uid = 1
@@ -79,6 +82,7 @@ biff = no
 @dataclass(frozen=True)
 class Postfix:
     port: int
+    """The next one is the old host's."""
     folder: Path
     greylisted: list[str]
     """Who was told to come again, once for each recipient."""
@@ -130,6 +134,7 @@ def _configure(folder: Path, port: int, policy: int, transports: Mapping[str, in
         "folder": folder,
         "host": HOST,
         "domain": DOMAIN,
+        "old": OLD_DOMAIN,
         "nobody": NOBODY,
         "policy": policy,
         "certificate": made.certificate,
@@ -150,6 +155,7 @@ def _services(port: int) -> Iterator[str]:
             continue
         if words[:2] == ["smtp", "inet"]:
             yield f"127.0.0.1:{port} inet n - n - - smtpd"
+            yield f"127.0.0.1:{port + 1} inet n - n - - smtpd\n  -o {{ smtpd_discard_ehlo_keywords = {MODERN} }}"
         else:
             yield " ".join([*words[:4], "n", *words[5:]])
 

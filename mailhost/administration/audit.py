@@ -13,10 +13,12 @@ from mailhost.database.transaction import Transaction
 from mailhost.ids import AccountId, BlobId, text_of
 from mailhost.queue import audit as queue
 from mailhost.queue import entries
+from mailhost.queue.audit import Sums
 from mailhost.store import audit as store
 from mailhost.store import blobs
 from mailhost.store.octets import BlobStore
 from mailhost.store.values import PreparedBlob
+from mailhost.users import domains
 
 PAGE = 500
 
@@ -48,6 +50,11 @@ async def audit(database: Database, octets: BlobStore) -> list[Finding]:
     ]
 
 
+async def proof(database: Database) -> Sums:
+    """Of all that was accepted and is not yet forgotten: what became of it."""
+    return await database.read(queue.sums)
+
+
 async def recipients(database: Database) -> dict[str, int]:
     """Of all that was accepted and is not yet forgotten: how many are stored, wait, ..."""
     states = await database.read(entries.states)
@@ -64,6 +71,7 @@ async def _accounts(database: Database) -> AsyncIterator[Finding]:
 async def _ledger(database: Database) -> list[str]:
     return [
         *await database.read(queue.ledger),
+        *await database.read(queue.nowhere_to_go, domains.names()),
         *await database.read(store.misplaced, queue.stored_places()),
         *await database.read(store.missing_blobs, entries.blobs_in_use()),
     ]

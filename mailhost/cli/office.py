@@ -7,12 +7,15 @@ It opens the same database as a running server, which hears of the change by a h
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mailhost.cli.exits import EX_DATAERR, EX_NOUSER, Failure
 from mailhost.config.settings import Config, Login
+
+if TYPE_CHECKING:
+    from mailhost.queue.audit import Sums
 
 T = TypeVar("T")
 
@@ -139,18 +142,18 @@ async def welcome(config: Config, addresses: Iterable[str], message: str) -> Non
         blobs.close()
 
 
-async def audit(config: Config) -> tuple[list[Any], dict[str, int]]:
-    """What is not as it must be; and how many recipients are in each state."""
+async def audit(config: Config) -> tuple[list[Any], "Sums"]:
+    """What is not as it must be; and what became of all recipients."""
     from mailhost.administration.audit import audit as findings_of
-    from mailhost.administration.audit import recipients
+    from mailhost.administration.audit import proof
     from mailhost.administration.opening import blob_store, open_database
 
     async with open_database(config) as database:
         octets = blob_store(config, database)
         found: list[Any] = await findings_of(database, octets)
         octets.close()
-        states = await recipients(database)
-    return found, states
+        sums = await proof(database)
+    return found, sums
 
 
 async def trace(config: Config, words: Sequence[str]) -> list[tuple[list[str], dict[str, Any]]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from mailhost.database.marks import long_by
 from mailhost.database.transaction import Transaction
-from mailhost.delivery.accept import of_members
+from mailhost.delivery.accept import ONE_COPY, of_members
 from mailhost.delivery.route import Place
 from mailhost.ids import DeliveryId, JourneyId, Millis, fresh
 from mailhost.queue import control, entries
@@ -52,7 +52,7 @@ def redirect(
     entries.insert_many(tx, [], made)
     traces.insert_many(tx, [acts[id_] for id_ in mine])
     if shares := frozenset(row.share for row in made if row.state is State.WAITING):
-        tx.announce(Queued(shares))
+        tx.announce(Queued(shares, is_asked=True))
     return Redirected(tuple(mine), len(free) - len(mine))
 
 
@@ -96,8 +96,7 @@ def _children(
             priority=row.priority,
         )
         if place.address in has_it:
-            reason = f"{place.address} gets this message in any case"
-            child = replace(child, state=State.DISCARDED, reason=reason, next_try=None, finished_at=at)
+            child = replace(child, state=State.DISCARDED, reason=ONE_COPY, next_try=None, finished_at=at)
         has_it.add(place.address)
         found.append(child)
     return found

@@ -15,6 +15,7 @@ from mailhost.events.event import (
     FAULT,
     NEEDS_RESTART,
     PORT_BLOCKED,
+    RELAY_SLEPT,
     RELOAD_REFUSED,
     SETTING_DOUBTFUL,
     STORE_FETCH,
@@ -61,6 +62,7 @@ LEVEL_OF: Mapping[str, str] = {
     SETTING_DOUBTFUL: "warning",
     TRACE_FULL: "warning",
     PORT_BLOCKED: "warning",
+    RELAY_SLEPT: "warning",
     STORE_FETCH: "debug",
     STORE_FLAG: "debug",
 }

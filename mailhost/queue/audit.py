@@ -1,8 +1,10 @@
 """What must be true of the ledger: accepted recipients are the sum of the states (design: invariant 4)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, or_, select
+from sqlalchemy import Row, Select, and_, exists, func, literal, or_, select
 
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
@@ -13,6 +15,33 @@ from mailhost.queue.values import State
 MOST = 1000
 """Findings of one question."""
 FINAL = [int(state) for state in State if state is not State.WAITING]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The proof: each recipient that was accepted is in one state, and those that were expanded are copies, each in one state."""
+
+    accepted: int
+    states: Mapping[State, int]
+    copies: int
+    states_of_copies: Mapping[State, int]
+
+
+@long
+def sums(tx: Transaction) -> Sums:
+    """Both sides are counted, each for itself."""
+    is_copy = delivery.c.parent_id.is_not(None)
+    total = [
+        tx.execute(select(func.count()).select_from(delivery).where(each)).scalar_one() for each in (~is_copy, is_copy)
+    ]
+    states = [_states(tx, each) for each in (~is_copy, is_copy)]
+    return Sums(total[0], states[0], total[1], states[1])
+
+
+def _states(tx: Transaction, which: Any) -> dict[State, int]:
+    rows = tx.execute(select(delivery.c.state, func.count().label("rows")).where(which).group_by(delivery.c.state))
+    known = set(map(int, State))
+    return {State(row.state): row.rows for row in rows if row.state in known}
 
 
 @long
@@ -27,7 +56,31 @@ def ledger(tx: Transaction) -> list[str]:
         *(f"{_recipient(row)} is stored, and nothing says where" for row in _some(tx, _nowhere())),
         *(f"{_recipient(row)} is expanded, into nobody" for row in _some(tx, _childless())),
         *(f"{_recipient(row)} comes from no row that was expanded" for row in _some(tx, _parentless())),
+        *(f"{_recipient(row)} comes from itself, and from nobody who was accepted" for row in _some(tx, _rootless())),
+        *(f"{_recipient(row)} is leased by nobody, or for no time" for row in _some(tx, _half_leased())),
+        *(f"{_recipient(row)} is final, and leased still" for row in _some(tx, _leased_after_all())),
+        *(f"{_recipient(row)} is final, and is to be tried again" for row in _some(tx, _tried_after_all())),
+        *(f"{_recipient(row)} is to go to {row.destination}" for row in _some(tx, _elsewhere())),
+        *_unequal(sums(tx)),
     ]
+
+
+@long
+def nowhere_to_go(tx: Transaction, domains: Select[Any]) -> list[str]:
+    """What waits without a destination, and for no address of ours; `domains` are those of whoever is above both."""
+    ours = domains.subquery()
+    is_ours = exists().where(delivery.c.recipient.endswith(literal("@") + ours.c[0]))
+    lost = select(delivery).where(delivery.c.state == State.WAITING, delivery.c.destination == "", ~is_ours)
+    return [f"{_recipient(row)} waits without a destination, and its domain is not ours" for row in _some(tx, lost)]
+
+
+def _unequal(its: Sums) -> list[str]:
+    found = []
+    if its.accepted != sum(its.states.values()):
+        found.append(f"accepted are {its.accepted} recipients, and all states together {sum(its.states.values())}")
+    if its.copies != sum(its.states_of_copies.values()):
+        found.append(f"{its.copies} copies were made, and all states together are {sum(its.states_of_copies.values())}")
+    return found
 
 
 def stored_places() -> Select[Any]:
@@ -81,6 +134,42 @@ def _parentless() -> Select[Any]:
         parent.c.state == State.EXPANDED,
     )
     return select(delivery).where(delivery.c.parent_id.is_not(None), ~expanded)
+
+
+def _rootless() -> Select[Any]:
+    """Copies that no accepted recipient leads to, though each has a row before it."""
+    start = select(delivery.c.id, delivery.c.acceptance_id).where(
+        delivery.c.parent_id.is_(None), delivery.c.state == State.EXPANDED
+    )
+    rooted = start.cte("rooted", recursive=True)
+    child = delivery.alias()
+    rooted = rooted.union(
+        select(child.c.id, child.c.acceptance_id).where(
+            child.c.acceptance_id == rooted.c.acceptance_id, child.c.parent_id == rooted.c.id
+        )
+    )
+    parent = delivery.alias()
+    has_parent = exists().where(parent.c.id == delivery.c.parent_id, parent.c.state == State.EXPANDED)
+    return select(delivery).where(
+        delivery.c.parent_id.is_not(None), has_parent, delivery.c.id.not_in(select(rooted.c.id))
+    )
+
+
+def _half_leased() -> Select[Any]:
+    return select(delivery).where(delivery.c.leased_by.is_(None) != delivery.c.leased_until.is_(None))
+
+
+def _leased_after_all() -> Select[Any]:
+    return select(delivery).where(delivery.c.state.in_(FINAL), delivery.c.leased_by.is_not(None))
+
+
+def _tried_after_all() -> Select[Any]:
+    return select(delivery).where(delivery.c.state.in_(FINAL), delivery.c.next_try.is_not(None))
+
+
+def _elsewhere() -> Select[Any]:
+    goes_there = delivery.c.recipient.endswith(literal("@") + delivery.c.destination)
+    return select(delivery).where(delivery.c.destination != "", ~goes_there)
 
 
 def _some(tx: Transaction, statement: Select[Any]) -> list[Row[Any]]:

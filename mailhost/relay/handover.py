@@ -109,4 +109,4 @@ def _was_closed_before(sent: Sent, connection: Connection) -> bool:
 
 
 def _left(job: Job, some: Sequence[Delivery], left: Sequence[Sequence[Delivery]]) -> Job:
-    return Job(job.acceptance, (*some, *chain(*left)))
+    return Job(job.acceptance, (*some, *chain(*left)), job.lease)

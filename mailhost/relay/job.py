@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.queue.values import Acceptance, Delivery
+from mailhost.relay.lease import Lease
 from mailhost.relay.turns import by_turns
 
 
@@ -13,13 +14,15 @@ class Job:
 
     acceptance: Acceptance
     deliveries: tuple[Delivery, ...]
+    lease: Lease | None = None
+    """None where nobody else could have claimed them."""
 
 
-def jobs_of(claimed: Sequence[tuple[Delivery, Acceptance]]) -> list[Job]:
+def jobs_of(claimed: Sequence[tuple[Delivery, Acceptance]], lease: Lease | None = None) -> list[Job]:
     """Recipients of one message go together, and messages by turns."""
     found: dict[int, list[Delivery]] = {}
     accepted = {acceptance.journey: acceptance for _, acceptance in claimed}
     for delivery, _ in claimed:
         found.setdefault(delivery.journey, []).append(delivery)
-    jobs = [Job(accepted[rows[0].journey], tuple(rows)) for rows in found.values()]
+    jobs = [Job(accepted[rows[0].journey], tuple(rows), lease) for rows in found.values()]
     return by_turns(jobs, lambda job: job.deliveries[0].share)

@@ -15,6 +15,7 @@ from mailhost.queue.values import Share
 from mailhost.relay.attempt import Connection, Connector, Trouble
 from mailhost.relay.handover import BrokenOff, HandOver, Spent
 from mailhost.relay.job import Job
+from mailhost.relay.lease import LeaseOver
 from mailhost.relay.slots import Slots
 
 FIRST_CONNECTIONS = 2
@@ -179,6 +180,8 @@ class Lane:
         return None
 
     async def _carry(self, connection: Connection, job: Job) -> None:
+        if job.lease is not None and job.lease.is_over:
+            raise LeaseOver
         self._under_way += 1
         try:
             await self._tools.hand_over(connection, job)

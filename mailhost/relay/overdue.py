@@ -52,7 +52,7 @@ class Overdue:
                 moment = await self._database.read(overdue.next_moment, self._clock.now())
             except CommitFailed as failure:
                 self._events.publish(FAULT, cause=f"late messages: {failure}")
-                moment = None
+                moment = self._clock.now()
             self._looks_at = self._next_look(moment)
             await self._clock.wait(self._wake, self._looks_at)
 

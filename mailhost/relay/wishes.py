@@ -114,7 +114,7 @@ def failed_before(rows: Iterable[Delivery]) -> list[Happened]:
             each.reply,
             each.host,
             each.finished_at,
-            given_up=each.state is State.EXPIRED,
+            given_up=each.state is State.EXPIRED and each.status != TOO_LATE,
         )
         for each in rows
     ]

@@ -11,19 +11,20 @@ from datetime import timedelta
 
 from mailhost.database.database import Database
 from mailhost.database.errors import CommitFailed
-from mailhost.events.event import FAULT, Events
+from mailhost.events.event import FAULT, RELAY_SLEPT, Events
 from mailhost.ids import Millis
 from mailhost.queue import claims
 from mailhost.queue.changes import Queued
 from mailhost.queue.claims import Claim, Taken
-from mailhost.queue.values import Acceptance, Delivery, Share
+from mailhost.queue.values import Share
 from mailhost.relay.agenda import Agenda
 from mailhost.relay.attempt import Connector, Trouble
 from mailhost.relay.clock import Clock
 from mailhost.relay.contents import Contents
 from mailhost.relay.handover import HandOver
-from mailhost.relay.job import jobs_of
+from mailhost.relay.job import Job, jobs_of
 from mailhost.relay.lane import Lane, LaneSettings, Tools
+from mailhost.relay.lease import Lease, LeaseOver
 from mailhost.relay.notices import Notices
 from mailhost.relay.outcome import Outcomes
 from mailhost.relay.slots import Slots
@@ -38,6 +39,7 @@ PAGE = 1_000
 MOST_LANES = 10_000
 """That are remembered."""
 LEASE = timedelta(minutes=15)
+SLEPT = "this node did not renew its lease in time: other nodes may have sent what it had, so it looks again before it sends"
 FAILED_AGAIN = timedelta(seconds=5)
 """After the database could not be written."""
 FAULTY_AGAIN = timedelta(minutes=1)
@@ -82,6 +84,7 @@ class Relay:
         self._ready: dict[str, None] = {}
         """Lanes whose moment has come, and for which there is no place yet."""
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._lease = Lease(clock.now, clock.now())
         self._unclean: set[str] = set()
         """Lanes that were left with claimed rows."""
         self._look = True
@@ -175,8 +178,10 @@ class Relay:
         """A third of a lease is over; the time, too, to look whether a hint was lost."""
         while True:
             await asyncio.sleep(self._settings.lease.total_seconds() / 3)
+            lease, until = self._lease, self._later(self._settings.lease)
             with suppress(CommitFailed):
-                await self._database.write(claims.renew, self._claimant, self._later(self._settings.lease))
+                await self._database.write(claims.renew, self._claimant, until)
+                lease.renew(until)
             self.look()
 
     def _published(self, changes: Sequence[object]) -> None:
@@ -197,6 +202,9 @@ class Relay:
             if name in self._unclean:
                 await self._clean(name, lane)
             await self._carry(name, lane)
+        except LeaseOver:
+            self._events.publish(RELAY_SLEPT, cause=SLEPT, data={"lane": name})
+            self._leave(name, lane, timedelta(0))
         except CommitFailed as failure:
             self._events.publish(FAULT, cause=f"relay to {name}: {failure}")
             self._leave(name, lane, FAILED_AGAIN)
@@ -234,7 +242,7 @@ class Relay:
             elif lane.has_recovered:
                 await self._call_back(name, lane)
             elif lane.is_hungry and (shares := self._take(name, lane)):
-                lane.add(jobs_of(await self._claim(shares, MOST_CLAIMED)))
+                lane.add(await self._claim(shares, MOST_CLAIMED))
             elif not lane.is_done:
                 await lane.changed()
             else:
@@ -248,13 +256,15 @@ class Relay:
         lane.claimed.update(shares)
         return shares
 
-    async def _claim(self, shares: Sequence[Share], most: int) -> list[tuple[Delivery, Acceptance]]:
-        each = max(most // len(shares), 1)
-        claim = Claim(tuple(shares), self._claimant, self._clock.now(), self._later(self._settings.lease), each)
+    async def _claim(self, shares: Sequence[Share], most: int) -> list[Job]:
+        each, until = max(most // len(shares), 1), self._later(self._settings.lease)
+        if self._lease.is_over:
+            self._lease = Lease(self._clock.now, until)
+        lease, claim = self._lease, Claim(tuple(shares), self._claimant, self._clock.now(), until, each)
         taken: Taken = await self._database.write(claims.take, claim)
         for share, at in taken.next.items():
             self._agenda.add(share, at)
-        return taken.rows
+        return jobs_of(taken.rows, lease)
 
     async def _put_off(self, name: str, lane: Lane, trouble: Trouble) -> bool:
         """Nobody is there: what else is due was tried by this, too, and nothing is tried before the lane's own time.
@@ -265,7 +275,7 @@ class Relay:
         if trouble.is_final:
             return True
         while shares := self._take(name, lane):
-            await self._outcomes.put_off(jobs_of(await self._claim(shares, PAGE)), trouble)
+            await self._outcomes.put_off(await self._claim(shares, PAGE), trouble)
         waits = self._schedule.waits
         self._agenda.close(name, self._later(waits[min(lane.failures, len(waits)) - 1]))
         lane.claimed.clear()

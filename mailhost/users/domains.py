@@ -1,7 +1,7 @@
 """Domains: the names that this server answers for."""
 
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy import bindparam as bind
-from sqlalchemy import delete, func, insert, select
 
 from mailhost.database.hot import Hot
 from mailhost.database.marks import one_statement
@@ -41,6 +41,11 @@ def counts(tx: Transaction, name: str) -> tuple[int, int]:
 
 
 ID_OF = Hot(select(domain.c.id).where(domain.c.name == bind("name")), "name")
+
+
+def names() -> Select[tuple[str]]:
+    """Passed to whoever compares with them."""
+    return select(domain.c.name)
 
 
 @one_statement

@@ -67,7 +67,8 @@ class FarSide:
         self.reached = threading.Event()
         """Somebody stands where `hold` wants him."""
         self.hold = ""
-        """Where the next conversation is kept waiting for good: "dot", "STARTTLS"."""
+        """Where the next conversation is kept waiting: "dot", "STARTTLS"."""
+        self._loose = asyncio.Event()
         self._chance, self._context = random.Random(seed), context
         self._loop = asyncio.new_event_loop()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -185,14 +186,21 @@ class FarSide:
     async def _pause(self) -> None:
         await asyncio.sleep(self._chance.random() * MOST_PAUSE)
 
+    def let_go(self) -> None:
+        """Who is held may go on."""
+        self._loop.call_soon_threadsafe(self._loose.set)
+
     async def _may_hold(self, where: str, reader: asyncio.StreamReader) -> None:
-        """Until the other side is gone."""
+        """Until the other side is gone, or the test says so."""
         if self.hold == where:
             self.hold = ""
             self.reached.set()
-            while await reader.read(1 << 16):
-                pass
-            raise ConnectionError
+            ends = [asyncio.ensure_future(each) for each in (reader.read(1), self._loose.wait())]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for each in ends:
+                each.cancel()
+            if not self._loose.is_set():
+                raise ConnectionError
 
 
 async def _content(reader: asyncio.StreamReader) -> bytes:

@@ -18,7 +18,7 @@ def test_it_says_what_is_wrong_and_ends_with_1(server: Server) -> None:
     with closing(sqlite3.connect(server.data / "mailhost.db")) as database, database:
         database.execute("UPDATE mailbox SET messages = 7 WHERE name = 'INBOX'")
     *lines, sums = mailhost(server, "audit", code=1).splitlines()
-    assert sums == "recipients in the ledger: 2 stored"
+    assert sums == "accepted 2 = stored 2"
     assert len(lines) == len(server.addresses)
     assert all(
         line.startswith("counters: mailbox ") and line.endswith("(INBOX) says 7 messages, and has 1") for line in lines

@@ -15,12 +15,17 @@ from tests.dns import dns_server
 from tests.journeys.administrator import add, mailhost
 from tests.journeys.readers import fetched, imap
 from tests.journeys.test_relay import ALICE, until
-from tests.postfix import HOST, Postfix, postfix
+from tests.postfix import HOST, OLD_HOST, Postfix, postfix
 from tests.service import END_SECONDS, Server, free_base, serving
 
 pytestmark = [pytest.mark.client, pytest.mark.service]
 
-ZONE = {"green.test MX": [f"10 {HOST}."], f"{HOST} A": ["127.0.0.1"]}
+ZONE = {
+    "green.test MX": [f"10 {HOST}."],
+    f"{HOST} A": ["127.0.0.1"],
+    "old.test MX": [f"10 {OLD_HOST}."],
+    f"{OLD_HOST} A": ["127.0.0.1"],
+}
 GERDA = "gerda@green.test"
 HEADER = b"From: alice@red.test\r\nDate: Wed, 25 Nov 2026 10:00:00 +0000\r\nMessage-ID: <%d@red.test>\r\n"
 FORMS: dict[str, tuple[bytes, Sequence[str]]] = {
@@ -103,7 +108,7 @@ def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offices]:
             f'dns.servers=["127.0.0.1:{dns}"]',
             "relay.enabled=true",
             "relay.allow_private_targets=true",
-            f'relay.connect_map={{"{HOST}:25" = "127.0.0.1:{green.port}"}}',
+            f'relay.connect_map={{"{HOST}:25" = "127.0.0.1:{green.port}", "{OLD_HOST}:25" = "127.0.0.1:{green.port + 1}"}}',
             'relay.retry_after=["1s"]',
         )
         with serving(folder / "red", *settings, base=base) as red:
@@ -193,6 +198,35 @@ def test_what_the_sender_wants_to_hear_is_passed_on_to_postfix(offices: Offices)
     assert recipient["Action"] == "delivered"
     assert recipient["Final-Recipient"] == f"rfc822; {GERDA}"
     assert recipient["Original-Recipient"] == "rfc822;g+x@green.test"
+
+
+def test_an_old_host_gets_what_it_understands(offices: Offices) -> None:
+    """8-bit text in seven bits (RFC 6152 section 3), in clear; and as it has no DSN, we say that it was relayed (RFC 3461 section 5.2.2)."""
+    text = "Hellö\r\n.\r\n" * 20
+    kind = b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+    content = HEADER % 105 + kind + b"Subject: old\r\n\r\n" + text.encode()
+    journey = offices.submit(
+        content, "otto@old.test", mail=("BODY=8BITMIME", "ENVID=old+2B1"), rcpt=("NOTIFY=SUCCESS",)
+    )
+    (kept,) = offices.green.arrived(b"id %b" % journey.encode())
+    assert kept.isascii()
+    assert b"using TLS" not in kept
+    body = message_from_bytes(kept).get_payload(decode=True)
+    assert isinstance(body, bytes)
+    assert body.decode() == text
+    about, recipient = status_of(offices.in_inbox(b"Original-Envelope-Id: old+1"))
+    assert about["Reporting-MTA"] == "dns; mx.red.test"
+    assert (recipient["Action"], recipient["Remote-MTA"]) == ("relayed", f"dns; {OLD_HOST}")
+
+
+def test_an_old_host_gets_no_mail_in_utf_8(offices: Offices) -> None:
+    """It comes back, and says why (RFC 6531 section 3.2)."""
+    content = HEADER % 106 + "Subject: größe\r\n\r\nx\r\n".encode()
+    offices.submit(content, "ute@old.test", mail=("SMTPUTF8", "BODY=8BITMIME"))
+    about, recipient = status_of(offices.in_inbox(b"ute@old.test"))
+    assert about["Reporting-MTA"] == "dns; mx.red.test"
+    assert (recipient["Action"], recipient["Status"]) == ("failed", "5.6.7")
+    assert not [each for each in offices.green.kept() if b"ute@old.test" in each]
 
 
 def test_what_postfix_passes_on_we_report(offices: Offices) -> None:

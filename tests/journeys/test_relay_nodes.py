@@ -1,13 +1,19 @@
 """Two nodes on one PostgreSQL carry the mail of one ledger: none twice, none left, whichever of them dies."""
 
+import asyncio
 import json
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
+from mailhost.administration.opening import open_database
+from mailhost.config.load import load
+from mailhost.queue.tables import delivery
 from tests.journeys.administrator import add, mailhost
 from tests.journeys.crowd import WELCOMES
 from tests.journeys.far_side import FarSide, address
@@ -43,6 +49,15 @@ def node(folder: Path, number: int, *settings: str) -> Iterator[Server]:
     """Its own data folder; the database is everybody's."""
     with serving(folder / f"node{number}", f"server.node={number}", *settings) as server:
         yield server
+
+
+def send_some(server: Server, names_: Sequence[str]) -> list[str]:
+    """Answers with their recipients."""
+    recipients = [address("ok", each, "blue.test") for each in names_]
+    with submission(server) as client:
+        for name, recipient in zip(names_, recipients, strict=True):
+            send(client, name, [recipient])
+    return recipients
 
 
 def send_one(server: Server) -> None:
@@ -117,3 +132,42 @@ def test_what_a_dead_node_had_goes_by_another_when_its_lease_is_over(tmp_path: P
         until_said(far, 1)
         wait_until_empty(other)
     assert arrived(far) == {TO: 2}
+
+
+def test_a_node_that_slept_through_its_lease_sends_nothing_that_others_have_sent(tmp_path: Path, shared: str) -> None:
+    """As a machine that was suspended. Only what was under way when it fell asleep comes twice."""
+    slow = ("relay.lease=2s", "relay.most_connections=1")
+    with (
+        abroad(tmp_path) as (far, zone, settings),
+        node(tmp_path, 1, *settings, *slow, shared) as one,
+    ):
+        add(one, WRITER)
+        far.hold = "dot"
+        first, *others = send_some(one, [f"writer-{number}-3000" for number in range(1, 7)])
+        until_held(far, zone, "dot")
+        until_claimed(one, 6)
+        one.process.send_signal(signal.SIGSTOP)
+        with node(tmp_path, 2, *settings, *slow, shared) as two:
+            until_said(far, 6)
+            wait_until_empty(two)
+            one.process.send_signal(signal.SIGCONT)
+            far.let_go()
+            (last,) = send_some(one, ["writer-7-3000"])
+            until_said(far, 8)
+            wait_until_empty(two)
+    assert arrived(far) == {first: 2} | dict.fromkeys([*others, last], 1)
+    assert "relay.slept" in one.log()
+
+
+def until_claimed(server: Server, count: int) -> None:
+    """So many recipients are in the node's hands."""
+    deadline = time.monotonic() + END_SECONDS
+    while asyncio.run(leased(server)) < count:
+        assert time.monotonic() < deadline
+
+
+async def leased(server: Server) -> int:
+    async with open_database(load(Path(str(server.facts["config"])))) as database:
+        return await database.read(
+            lambda tx: int(tx.execute(select(func.count()).where(delivery.c.leased_by.is_not(None))).scalar_one())
+        )

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from pytest import MonkeyPatch
+
 from mailhost.database.database import Database
 from mailhost.delivery.directory import Directory
 from mailhost.events.event import FAULT, QUEUE_DONE, Event, Events
@@ -161,15 +163,15 @@ async def yard(
         made.writes[operation.__name__] += 1
         return await write(operation, *arguments)
 
-    database.write = counted  # type: ignore[method-assign, assignment]
     made.relay = Relay(database, made.blobs, made.events, connector, told, "node 0", settings, made.clock)
-    task = asyncio.ensure_future(made.relay.run())
-    try:
-        yield made
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        database.write = write
+    with MonkeyPatch.context() as patch:
+        patch.setattr(database, "write", counted)
+        task = asyncio.ensure_future(made.relay.run())
+        try:
+            yield made
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 def to_port(domain: str, port: int) -> RelaySettings:

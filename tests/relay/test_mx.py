@@ -137,7 +137,7 @@ async def test_a_name_with_a_thousand_exchangers_gets_no_more_of_our_time() -> N
         "wide.test MX": ["10 wide.test."],
         "wide.test A": [f"192.0.2.{at}" for at in range(200)],
     }
-    with asking(records) as (resolver, zone):
+    with asking(records, timedelta(seconds=20)) as (resolver, zone):
         zone.large |= {"blue.test", "wide.test"}
         assert len(await found(resolver, "blue.test")) == MOST_HOSTS
         ((*places,),) = await hosts(resolver, "wide.test")
@@ -238,7 +238,7 @@ async def test_an_answer_from_another_place_is_not_believed() -> None:
 @pytest.mark.parametrize("fault", ["mute_by_tcp", "cut_by_tcp"])
 async def test_half_an_answer_is_none(fault: str) -> None:
     """What does not fit into a packet, and is not to be had by TCP: later, and never with the half that came."""
-    with asking({"blue.test MX": ["10 mx.blue.test."] * 2}, timedelta(seconds=0.3)) as (resolver, zone):
+    with asking({"blue.test MX": ["10 mx.blue.test."] * 2}, timedelta(seconds=0.15)) as (resolver, zone):
         zone.large.add("blue.test")
         getattr(zone, fault).add("blue.test")
         begun = time.monotonic()

@@ -17,7 +17,7 @@ from mailhost.relay.clock import Clock
 from mailhost.relay.overdue import Overdue
 from tests.delivery.building import NOW
 from tests.relay.test_notices import BOB, CAROL, World, deferred, status_of, text_of, world
-from tests.relay.waiting import all_that_waits
+from tests.relay.waiting import all_waiting
 
 MINUTE = 60_000
 
@@ -77,7 +77,7 @@ async def test_a_report_has_the_priority_of_what_it_is_about(database: Database,
     here, late = await office(database, tmp_path, NOW + MINUTE)
     await here.send(BOB, deliver_by=Millis(NOW + MINUTE), by_mode="R", priority=3, reverse_path="erin@green.test")
     await late.settle_all()
-    (waiting,) = await all_that_waits(database)
+    (waiting,) = await all_waiting(database)
     assert (waiting.delivery.recipient, waiting.delivery.priority) == ("erin@green.test", 3)
     assert waiting.acceptance.priority == 3
 

@@ -9,12 +9,11 @@ import pytest
 
 from mailhost.database.database import Database
 from mailhost.ids import Millis, now
-from mailhost.queue.control import Choice
 from mailhost.queue.values import Delivery, State
 from tests.relay.hosts import Host
 from tests.relay.test_lane import TEXT, carry, ends, lane_to
 from tests.relay.test_notices import BOB, came_to, status_of, text_of, world
-from tests.relay.waiting import accepted, all_that_waits
+from tests.relay.waiting import accepted, all_waiting
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +29,7 @@ async def to(
         one = await accepted(database, blobs, TEXT, "a@blue.test", deliver_by=moment, by_mode=mode, **how)
         await carry(lane, database, priority=one.priority)
         row = (await ends(database, one))["a@blue.test"]
-    notices = await all_that_waits(database, Choice(destination="red.test"))
+    notices = await all_waiting(database, destination="red.test")
     return row, [each.delivery.recipient for each in notices]
 
 

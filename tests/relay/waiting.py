@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mailhost.administration import queue
+from mailhost.administration.queue import Waiting
 from mailhost.database.database import Database
 from mailhost.delivery.accept import AcceptRequest, accept
 from mailhost.delivery.route import Recipient, Route
@@ -13,7 +14,6 @@ from mailhost.ids import DeliveryId, JourneyId, MessageId, Millis, fresh, now
 from mailhost.message.structure import scan
 from mailhost.queue import claims
 from mailhost.queue.claims import Claim, Taken
-from mailhost.queue.control import Choice, Waiting
 from mailhost.queue.values import Acceptance, Delivery, Share
 from mailhost.store.octets import BlobSettings, BlobStore, mapped
 from mailhost.store.values import Content
@@ -63,6 +63,6 @@ async def claimed(database: Database, *shares: Share) -> Sequence[tuple[Delivery
     return taken.rows
 
 
-async def all_that_waits(database: Database, choice: Choice = Choice()) -> list[Waiting]:
-    """As an administrator sees it."""
-    return [each async for page in queue.waiting(database, choice) for each in page]
+async def all_waiting(database: Database, **words: Any) -> list[Waiting]:
+    """As an administrator sees them."""
+    return [each async for page in queue.waiting(database, queue.Choice(**words)) for each in page]
