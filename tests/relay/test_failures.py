@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select, update
 
 from mailhost.database.database import Database
@@ -163,3 +164,14 @@ def told(tx: Transaction) -> set[int | None]:
 
 def in_use(tx: Transaction) -> list[int]:
     return list(tx.execute(entries.blobs_in_use()).scalars())
+
+
+@pytest.mark.slow
+async def test_ten_thousand_dead_addresses_are_one_notice(database: Database, tmp_path: Path) -> None:
+    its = await office(database, tmp_path)
+    sent, accepted = await its.here.send(*(f"x{number}@d{number % 100}.test" for number in range(10_000)))
+    rows = accepted.deliveries
+    for at in range(0, len(rows), 100):
+        await its.fails(sent, rows[at : at + 100])
+    assert await its.after(timedelta(0)) == [10_000]
+    assert not its.here.faults()

@@ -63,6 +63,6 @@ async def claimed(database: Database, *shares: Share) -> Sequence[tuple[Delivery
     return taken.rows
 
 
-async def all_waiting(database: Database, **words: str) -> list[Waiting]:
+async def all_waiting(database: Database, **words: Any) -> list[Waiting]:
     """As an administrator sees them."""
     return [each async for page in queue.waiting(database, queue.Choice(**words)) for each in page]
