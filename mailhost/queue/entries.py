@@ -14,7 +14,7 @@ from mailhost.queue.tables import acceptance, delivery
 from mailhost.queue.values import Acceptance, Delivery, State
 
 FAILED = frozenset({State.BOUNCED, State.EXPIRED})
-HAS_FAILED = delivery.c.state.in_(sorted(map(int, FAILED)))
+HAS_FAILED = or_(delivery.c.state == State.BOUNCED, delivery.c.state == State.EXPIRED)
 UNTOLD = and_(
     HAS_FAILED,
     delivery.c.told_at.is_(None),

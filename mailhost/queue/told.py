@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
+from mailhost.database.hot import Hot
 from mailhost.database.marks import long
 from mailhost.database.transaction import Transaction
 from mailhost.database.types import one_of
@@ -18,6 +19,15 @@ ASKED = delivery.c.notify.contains(SUCCESS, autoescape=True)
 DONE_HERE = delivery.c.state.in_([int(State.STORED), int(State.EXPANDED)])
 NEVER = Millis(0)
 """In place of the moment when the sender heard of it: it shall not, and the log has said why."""
+
+MARK_FAILED = Hot(
+    update(delivery)
+    .where(delivery.c.id == bindparam("which"), HAS_FAILED, delivery.c.told_at.is_(None))
+    .values(told_at=bindparam("moment")),
+    "which",
+    "moment",
+)
+"""One by one: of thousands, no planner without statistics finds a better way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ def still_waiting(tx: Transaction, ids: Sequence[DeliveryId]) -> set[DeliveryId]
     )
 
 
+@long
 def waiting_elsewhere(tx: Transaction, journey: JourneyId) -> list[Delivery]:
     """Recipients of one message that wait for other hosts, and are not held by an administrator."""
     rows = tx.execute(
@@ -136,22 +147,22 @@ def to_tell(tx: Transaction, ids: Sequence[DeliveryId]) -> None:
     tx.execute(update(delivery).where(mine, delivery.c.told_at.is_not(None)).values(told_at=None))
 
 
-def tell_failed(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> bool:
+def tell_failed(tx: Transaction, journey: JourneyId, ids: Sequence[DeliveryId], at: Millis) -> bool:
     """The sender hears now that these have failed. False, and nothing is done, where that is true of some no more, or was told."""
-    mine = one_of(delivery.c.id, ids)
-    untold = tx.execute(
-        select(delivery.c.id).where(mine, HAS_FAILED, delivery.c.told_at.is_(None)).with_for_update()
-    ).scalars()
-    if len(list(untold)) != len(ids):
+    untold = (
+        select(delivery.c.id)
+        .where(delivery.c.acceptance_id == journey, HAS_FAILED, delivery.c.told_at.is_(None))
+        .with_for_update()
+    )
+    if not set(tx.execute(untold).scalars()).issuperset(ids):
         return False
-    tx.execute(update(delivery).where(mine).values(told_at=at))
+    tx.many(MARK_FAILED, [(each, at) for each in ids])
     return True
 
 
 def silence(tx: Transaction, ids: Sequence[DeliveryId]) -> None:
     """Nobody shall hear of these."""
-    mine = one_of(delivery.c.id, ids)
-    tx.execute(update(delivery).where(mine, HAS_FAILED, delivery.c.told_at.is_(None)).values(told_at=NEVER))
+    tx.many(MARK_FAILED, [(each, NEVER) for each in ids])
 
 
 @long

@@ -65,7 +65,7 @@ def _send(tx: Transaction, notice: Notice, waiting: set[DeliveryId]) -> Accepted
 def _is_news(tx: Transaction, notice: Notice, waiting: set[DeliveryId]) -> bool:
     at = notice.request.acceptance.at
     if notice.kind is Kind.FAILED:
-        return told.tell_failed(tx, notice.about, at)
+        return told.tell_failed(tx, notice.journey, notice.about, at)
     return told.tell(tx, notice.told, at) if notice.told else not waiting.isdisjoint(notice.about)
 
 
