@@ -27,7 +27,7 @@ from benchmarks.relay.costs import costs
 from benchmarks.relay.dead import dead
 from benchmarks.relay.lab import Figures, Lab, lab
 from benchmarks.relay.latency import idle
-from benchmarks.relay.mailhost import Mailhost, Relayer, mailhost
+from benchmarks.relay.mailhost import SQLITE, Mailhost, Relayer, mailhost
 from benchmarks.relay.places import ROUTES
 from benchmarks.relay.postfix import Postfix, postfix
 from benchmarks.relay.rates import flow, queue
@@ -70,7 +70,7 @@ class Bench:
         self._numbers = count()
 
     @contextmanager
-    def ours(self, url: str = "sqlite") -> Iterator[Mailhost]:
+    def ours(self, url: str = SQLITE) -> Iterator[Mailhost]:
         data = self._fresh()
         with mailhost(data, self._lab.port, self._lab.dns, url, AT_ONCE) as server:
             yield server
@@ -137,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join((*CASES, *OTHERS)), help="these cases, comma-separated")
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=6, help="pairs of runs with a dead destination and without")
+    parser.add_argument("--rounds", type=int, default=4, help="pairs of runs with a dead destination and without")
     parser.add_argument("--postgresql", action="store_true", help="the rates on a private cluster too")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the markers of this file")
     parser.add_argument("--costs", action="store_true", help="say only where the relay's CPU goes")
@@ -152,7 +152,11 @@ def main() -> None:
         if given.costs:
             bench.costs()
             return
-        measure(bench, given)
+        try:
+            measure(bench, given)
+        except BaseException:
+            progress("\n".join(table(results.runs)))  # what was measured before
+            raise
     text = "\n".join([said, "", *table(results.runs), "", MARKS])
     text += f"\n\nGoals missed: {'; '.join(missed(results.runs)) or 'none'}.\n"
     say(text)

@@ -56,11 +56,12 @@ class WaitingDeliveries:
         """Again and again. The task is the caller's to watch and to cancel."""
         while True:
             self._wake.clear()  # before we look: whoever queues meanwhile wakes us again
+            pause = LOOK_EVERY.total_seconds()
             try:
                 await self.deliver_due()
+                pause = await self._pause()
             except CommitFailed as failure:
                 self._events.publish(FAULT, cause=f"waiting deliveries: {failure}")
-            pause = await self._pause()
             try:
                 await asyncio.wait_for(self._wake.wait(), pause)
             except TimeoutError:

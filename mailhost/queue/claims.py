@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, or_, select, update
 
 from mailhost.database.hot import Hot
-from mailhost.database.marks import long, long_by
+from mailhost.database.marks import long, long_by, one_statement
 from mailhost.database.transaction import Transaction
-from mailhost.database.types import Among
+from mailhost.database.types import Among, one_of
 from mailhost.ids import DeliveryId, JourneyId, Millis
 from mailhost.queue.entries import ACCEPTANCE_COLUMNS, DELIVERY_COLUMNS, acceptance_from, delivery_from
 from mailhost.queue.tables import acceptance, delivery
@@ -20,8 +20,8 @@ from mailhost.queue.values import Acceptance, Delivery, Share, State
 
 _WAITS = and_(delivery.c.state == State.WAITING, delivery.c.hold == 0)
 ELSEWHERE = and_(_WAITS, delivery.c.destination != "", delivery.c.next_try.is_not(None))
-NETWORK_TROUBLE = "4.4."
-"""RFC 3463 section 3.5: nobody was there, or he broke off; it says nothing about the message."""
+NOBODY_THERE = ("4.4.1", "4.4.3", "4.4.4")
+"""RFC 3463 section 3.5: no answer from the host, none from DNS, no route. Not 4.4.2: who broke off in the middle may do so at this very message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,9 @@ LEASE = Among(
     "claimant",
     "until",
 )
+STILL_DUE = Among(
+    select(delivery.c.id).where(_WAITS, delivery.c.next_try <= bindparam("moment")), delivery.c.id, "moment"
+)
 DELIVERIES = Among(select(*DELIVERY_COLUMNS), delivery.c.id)
 ACCEPTANCES = Among(select(*ACCEPTANCE_COLUMNS), acceptance.c.id)
 SETTLE = Hot(
@@ -177,6 +180,18 @@ def _rows(tx: Transaction, ids: Sequence[int]) -> list[tuple[Delivery, Acceptanc
     return [(deliveries[id_], accepted[deliveries[id_].journey]) for id_ in ids]
 
 
+@one_statement
+def still_due(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> set[DeliveryId]:
+    """Those of what somebody has claimed that nobody has held, put off or ended since."""
+    statement, *values = STILL_DUE(sorted(ids), at)
+    return {DeliveryId(row[0]) for row in tx.rows(statement, tuple(values))}
+
+
+def let_go(tx: Transaction, ids: Sequence[DeliveryId]) -> None:
+    """They were not begun."""
+    tx.execute(update(delivery).where(one_of(delivery.c.id, ids)).values(leased_by=None, leased_until=None))
+
+
 @long_by(len)
 def settle(tx: Transaction, results: Sequence[Result]) -> None:
     """Each row has its final state, or its next try; the lease is given back."""
@@ -203,7 +218,7 @@ def release(tx: Transaction, claimant: str, destinations: Sequence[str] | None) 
 def come_again(tx: Transaction, destinations: Sequence[str], at: Millis) -> list[Share]:
     """Somebody is there again: what was put off because nobody was is due at once. Answers with the shares that have such rows."""
     columns = delivery.c.destination, delivery.c.sender, delivery.c.priority
-    trouble = delivery.c.status.startswith(NETWORK_TROUBLE, autoescape=True)
+    trouble = delivery.c.status.in_(NOBODY_THERE)
     put_off = and_(_WAITS, _to(destinations), delivery.c.next_try > at, delivery.c.leased_until.is_(None), trouble)
     shares = [Share(*row) for row in tx.execute(select(*columns).where(put_off).distinct())]
     if shares:

@@ -154,7 +154,9 @@ def hold(tx: Transaction, ids: Sequence[DeliveryId]) -> None:
 def try_at(tx: Transaction, ids: Sequence[DeliveryId], at: Millis) -> None:
     """They are held no more, and tried at that time; a time that has come wakes whoever carries them."""
     mine = and_(WAITS, _are(ids))
-    tx.execute(update(delivery).where(mine).values(hold=0, next_try=at))
+    tx.execute(
+        update(delivery).where(mine).values(hold=0, next_try=at, status=None)
+    )  # a time of its own: nobody calls it back before
     columns = delivery.c.destination, delivery.c.sender, delivery.c.priority
     shares = tx.execute(select(*columns).where(mine).distinct())
     tx.announce(Queued(frozenset(Share(*each) for each in shares), is_asked=True))

@@ -48,6 +48,7 @@ def still_waiting(tx: Transaction, ids: Sequence[DeliveryId]) -> set[DeliveryId]
     )
 
 
+@long
 def waiting_elsewhere(tx: Transaction, journey: JourneyId) -> list[Delivery]:
     """Recipients of one message that wait for other hosts, and are not held by an administrator."""
     rows = tx.execute(

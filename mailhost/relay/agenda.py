@@ -7,6 +7,9 @@ from mailhost.ids import Millis
 from mailhost.queue.values import Share
 from mailhost.relay.turns import by_turns
 
+MOST_AT_ONCE = 1_000
+"""Lanes that are looked at in one turn of the loop."""
+
 
 class Agenda:
     """In memory; the ledger tells it all again at the next start. A moment costs the logarithm of how many there are."""
@@ -48,13 +51,13 @@ class Agenda:
             self._note(lane, min(its.values()))
 
     def lanes(self, now: Millis) -> set[str]:
-        """Those whose moment has come."""
-        found = set()
-        while self._moments and self._moments[0][0] <= now:
+        """Some of those whose moment has come, and that are not closed: these have a moment of their own."""
+        found = set[str]()
+        while self._moments and self._moments[0][0] <= now and len(found) < MOST_AT_ONCE:
             moment = heapq.heappop(self._moments)
             self._noted.discard(moment)
             found.add(moment[1])
-        return {lane for lane in found if lane in self._due}
+        return {lane for lane in found if lane in self._due and self._closed_until.get(lane, now) <= now}
 
     def take(self, lane: str, now: Millis, most: int) -> list[Share]:
         """Shares of a lane that are due, up to `most`: those of a higher priority first, then each sender in his turn.

@@ -10,6 +10,7 @@ from mailhost.relay.attempt import Connection, Trouble, told
 from mailhost.relay.contents import Contents
 from mailhost.relay.envelope import batches, is_too_many, outgoing
 from mailhost.relay.job import Job
+from mailhost.relay.lease import LeaseOver
 from mailhost.relay.outcome import Outcomes
 from mailhost.smtp.client.dialogue import Declined
 from mailhost.smtp.client.heard import Heard
@@ -40,7 +41,9 @@ class HandOver:
         self._contents, self._outcomes, self._events = contents, outcomes, events
 
     async def __call__(self, connection: Connection, job: Job) -> None:
-        """Raises `Spent`, `BrokenOff`."""
+        """Raises `Spent`, `BrokenOff`, `LeaseOver`."""
+        if job.lease is not None and job.lease.is_over:
+            raise LeaseOver
         client, host = connection.client, connection.host.name
         if connection.wire is not None:
             connection.wire.journey = job.acceptance.journey
@@ -54,6 +57,8 @@ class HandOver:
             if self._outcomes.is_over(job.acceptance):
                 await self._outcomes.over(job.acceptance, [*some, *chain(*left)])
                 return
+            if not (some := await self._outcomes.still_due(some)):
+                continue
             names = [each.recipient for each in some]
             self._events.publish(QUEUE_TRY, journey=job.acceptance.journey, data={"recipients": names, "host": host})
             try:
@@ -67,6 +72,10 @@ class HandOver:
             if _was_closed_before(sent, connection):
                 raise Spent(_left(job, some, left))
             again = await self._tell(job.acceptance, some, sent, host)
+            if any(sent.answers):
+                connection.messages += 1
+            if sent.broken is not None and all(sent.answers) and not again and not left:
+                return  # it broke off behind its last answer, at RSET, say: that is no trouble
             if sent.broken is not None:
                 if not isinstance(sent.broken, ChannelError | OSError):
                     self._fault(job.acceptance, sent.broken)
@@ -74,7 +83,6 @@ class HandOver:
                 rest = [row for row, answer in zip(some, sent.answers, strict=True) if answer is None]
                 await self._outcomes.failed(job.acceptance, [*rest, *again, *chain(*left)], trouble)
                 raise BrokenOff(trouble)
-            connection.messages += 1
             if again:
                 left.append(again)
 
@@ -94,10 +102,13 @@ class HandOver:
             heard = [(row, answer) for row, answer in heard if not is_too_many(answer)]
         if heard:
             await self._outcomes.answered(accepted, heard, host, sent)
+        unfit: dict[Unfit, list[Delivery]] = {}
         for row, answer in answers:
             if isinstance(answer, Unfit):
-                trouble = Trouble(answer.status, f"{answer.reason} ({host})", host=host)
-                await self._outcomes.failed(accepted, [row], trouble)
+                unfit.setdefault(answer, []).append(row)
+        for why, rows in unfit.items():
+            trouble = Trouble(why.status, f"{why.reason} ({host})", host=host)
+            await self._outcomes.failed(accepted, rows, trouble)
         return tuple(too_many)
 
 

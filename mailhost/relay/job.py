@@ -7,6 +7,9 @@ from mailhost.queue.values import Acceptance, Delivery
 from mailhost.relay.lease import Lease
 from mailhost.relay.turns import by_turns
 
+BROKE_OFF = "4.4.2"
+"""RFC 3463 section 3.5. What a connection broke at once may break it again: it goes last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -25,4 +28,5 @@ def jobs_of(claimed: Sequence[tuple[Delivery, Acceptance]], lease: Lease | None 
     for delivery, _ in claimed:
         found.setdefault(delivery.journey, []).append(delivery)
     jobs = [Job(accepted[rows[0].journey], tuple(rows), lease) for rows in found.values()]
+    jobs.sort(key=lambda job: job.deliveries[0].status == BROKE_OFF)
     return by_turns(jobs, lambda job: job.deliveries[0].share)

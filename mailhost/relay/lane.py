@@ -6,7 +6,7 @@ Read `Lane` (jobs in, connections begun and ended) with `handover` (one message 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,13 +15,14 @@ from mailhost.queue.values import Share
 from mailhost.relay.attempt import Connection, Connector, Trouble
 from mailhost.relay.handover import BrokenOff, HandOver, Spent
 from mailhost.relay.job import Job
-from mailhost.relay.lease import LeaseOver
 from mailhost.relay.slots import Slots
 
 FIRST_CONNECTIONS = 2
 MOST_BREAKS = 3
 """Connections in a row that break off in the middle of a message. One may be that message's doing, and must not keep the others from
 a host that is well; so many are the host's."""
+GOODBYE = 1.0
+"""Seconds for the reply to QUIT, at the end of all."""
 LOW = 25
 """Jobs that are left when more are asked for."""
 
@@ -43,6 +44,8 @@ class Tools:
     connector: Connector
     hand_over: HandOver
     slots: Slots
+    wake: Callable[[], object] = lambda: None
+    """Told when a lane gives its place to others."""
 
 
 class Lane:
@@ -64,12 +67,17 @@ class Lane:
         self._changed = asyncio.Event()
         self._is_ending = False
         self._fault: BaseException | None = None
+        self._told: BaseException | None = None
         self.claimed: set[Share] = set()
         """What was claimed from, since all was settled."""
         self.trouble: Trouble | None = None
         """Why not even one connection was of use."""
         self.failures = 0
         """Times in a row that this was so."""
+        self.is_doubtful = True
+        """Whether nothing is known of it, or nothing good."""
+        self._pacing = 0
+        self._quitting: set[asyncio.Task[None]] = set()
         self.has_recovered = False
         """Whether it has ended with success, and nobody has looked yet."""
 
@@ -93,7 +101,7 @@ class Lane:
 
     @property
     def is_done(self) -> bool:
-        return not self._jobs and not self._under_way
+        return not self._jobs and not self._under_way and self._fault is None
 
     @property
     def is_asleep(self) -> bool:
@@ -106,23 +114,27 @@ class Lane:
             await self._changed.wait()
         self._changed.clear()
         if self._fault is not None:
-            fault, self._fault = self._fault, None
-            raise fault
+            self._told, self._fault = self._fault, None
+            raise self._told
 
     def nudge(self) -> None:
         """There may be more for it."""
         self._changed.set()
 
     async def end(self, within: float) -> None:
-        """What is under way may come to its end, for so long; nothing new begins."""
+        """What is under way may come to its end, for so long; nothing new begins, and nobody waits for what has not."""
         self._is_ending = True
         self._jobs.clear()
-        self._more.set()
-        if self._connections:
-            await asyncio.wait(self._connections, timeout=within)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._under_way:
+                    self._changed.clear()
+                    await self._changed.wait()
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._quitting:
+            await asyncio.wait(self._quitting, timeout=GOODBYE)
 
     # Connections.
 
@@ -140,7 +152,7 @@ class Lane:
         if task.cancelled():
             return
         if (fault := task.exception()) is not None:
-            self._fault = fault
+            self._fault = fault if fault is not self._told else None
         elif (trouble := task.result()) is None:
             self._begin()
         else:
@@ -149,6 +161,7 @@ class Lane:
                 self._begin()
             elif self._jobs:
                 self.failures += 1
+                self.is_doubtful = True
                 self.trouble = trouble
         self._changed.set()
 
@@ -172,26 +185,36 @@ class Lane:
                 except BrokenOff as broken:
                     trouble = broken.trouble
                 finally:
-                    await connection.client.quit()
+                    self._say_goodbye(connection)
                 if not connection.messages:
                     breaks += 1
                 if breaks >= MOST_BREAKS and self._jobs:
                     return trouble
         return None
 
+    def _say_goodbye(self, connection: Connection) -> None:
+        """Nobody waits for its answer."""
+        task = asyncio.ensure_future(connection.client.quit())
+        self._quitting.add(task)
+        task.add_done_callback(self._quitting.discard)
+
     async def _carry(self, connection: Connection, job: Job) -> None:
-        if job.lease is not None and job.lease.is_over:
-            raise LeaseOver
         self._under_way += 1
         try:
             await self._tools.hand_over(connection, job)
             self._went_well()
+        except (Spent, BrokenOff):
+            raise
+        except Exception as fault:
+            self._fault = fault  # before anybody believes that all is done
+            raise
         finally:
             self._under_way -= 1
-            if self.is_done:
+            if not self._under_way:
                 self._changed.set()
 
     def _went_well(self) -> None:
+        self.is_doubtful = False
         if self.failures:
             self.failures, self.has_recovered = 0, True
             self._changed.set()
@@ -233,9 +256,19 @@ class Lane:
     def _wait(self) -> float:
         return self._next_turn - self._now() if self._interval else 0.0
 
+    @property
+    def is_pacing(self) -> bool:
+        """Whether it waits for its turn, and for nothing else."""
+        return bool(self._pacing) and not self._under_way
+
     async def _wait_for_turn(self) -> None:
         if (wait := self._wait()) > 0:
-            await asyncio.sleep(wait)
+            self._pacing += 1
+            self._tools.wake()
+            try:
+                await asyncio.sleep(wait)
+            finally:
+                self._pacing -= 1
 
     @staticmethod
     def _now() -> float:

@@ -41,6 +41,13 @@ class Outcomes:
         self._database, self._notices, self._events = database, notices, events
         self._schedule, self._clock, self._waits = schedule, clock, waits
 
+    async def still_due(self, rows: Sequence[Delivery]) -> tuple[Delivery, ...]:
+        """What was held, put off or ended since it was claimed is given back."""
+        due = await self._database.read(claims.still_due, [each.id for each in rows], self._clock())
+        if len(due) < len(rows):
+            await self._database.write(claims.let_go, [each.id for each in rows if each.id not in due])
+        return tuple(each for each in rows if each.id in due)
+
     async def answered(
         self, accepted: Acceptance, said: Sequence[tuple[Delivery, Heard]], host: str, sent: Sent
     ) -> None:

@@ -5,7 +5,6 @@ It is woken by a commit, by a hint of another process and by the time of the nex
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -17,7 +16,7 @@ from mailhost.queue import claims
 from mailhost.queue.changes import Queued
 from mailhost.queue.claims import Claim, Taken
 from mailhost.queue.values import Share
-from mailhost.relay.agenda import Agenda
+from mailhost.relay.agenda import MOST_AT_ONCE, Agenda
 from mailhost.relay.attempt import Connector, Trouble
 from mailhost.relay.clock import Clock
 from mailhost.relay.contents import Contents
@@ -79,7 +78,6 @@ class Relay:
         self._agenda = Agenda(connector.key)
         self._outcomes = Outcomes(database, notices, events, self._schedule, clock.now, self._agenda.add)
         hand_over = HandOver(Contents(blobs), self._outcomes, events)
-        self._tools = Tools(connector, hand_over, Slots(settings.most_in_all))
         self._lanes: dict[str, Lane] = {}
         self._ready: dict[str, None] = {}
         """Lanes whose moment has come, and for which there is no place yet."""
@@ -91,6 +89,7 @@ class Relay:
         """Whether the ledger must be asked who waits for what: at the start, and when another process has changed it."""
         self._look_from = 0.0
         self._wake = asyncio.Event()
+        self._tools = Tools(connector, hand_over, Slots(settings.most_in_all), self._wake.set)
         database.subscribe(self._published)
 
     def look(self) -> None:
@@ -151,26 +150,31 @@ class Relay:
             self._look, self._look_from = True, loop.time() + FAILED_AGAIN.total_seconds()
             loop.call_later(FAILED_AGAIN.total_seconds(), self._wake.set)
             return
-        for share, at in waiting.items():
+        for count, (share, at) in enumerate(waiting.items()):
             self._agenda.add(share, at)
+            if count % MOST_AT_ONCE == 0:
+                await asyncio.sleep(0)
         self._look_from = loop.time() + LOOK_SELDOM * (loop.time() - begun)
 
     def _begin(self) -> None:
-        """Lanes that could not be reached last time take half of the places at most."""
+        """Lanes of which nobody knows whether they can be reached take half of the places at most; who waits for his turn takes none."""
         for name in self._agenda.lanes(self._clock.now()):
             if name in self._running:
                 self._lanes[name].nudge()
             else:
                 self._ready[name] = None
+        if not self._ready:
+            return
         most = self._settings.most_in_all
-        failing = sum(self._lanes[name].failures > 0 for name in self._running)
+        placed = [lane for lane in map(self._lanes.__getitem__, self._running) if not lane.is_pacing]
+        taken, doubtful = len(placed), sum(lane.is_doubtful for lane in placed)
         for name in list(self._ready):
-            if len(self._running) >= most:
+            if taken >= most:
                 return
             lane = self._lane(name)
-            if lane.failures and failing * 2 >= most:
+            if lane.is_doubtful and doubtful * 2 >= most:
                 continue
-            failing += lane.failures > 0
+            taken, doubtful = taken + 1, doubtful + lane.is_doubtful
             del self._ready[name]
             self._running[name] = asyncio.ensure_future(self._serve(name, lane))
 
@@ -179,9 +183,11 @@ class Relay:
         while True:
             await asyncio.sleep(self._settings.lease.total_seconds() / 3)
             lease, until = self._lease, self._later(self._settings.lease)
-            with suppress(CommitFailed):
+            try:
                 await self._database.write(claims.renew, self._claimant, until)
                 lease.renew(until)
+            except Exception as fault:  # noqa: BLE001 - what is under way goes on; the next time may go better
+                self._events.publish(FAULT, cause=f"relay: leases were not renewed: {fault!r}")
             self.look()
 
     def _published(self, changes: Sequence[object]) -> None:
@@ -293,9 +299,9 @@ class Relay:
         """For later, when what is under way has come to its end."""
         self._unclean.add(name)
         lane.take_back()
+        self._agenda.close(name, self._later(wait))
         for share in lane.claimed:
             self._agenda.add(share, self._clock.now())
-        self._agenda.close(name, self._later(wait))
 
     async def _clean(self, name: str, lane: Lane) -> None:
         """What was claimed for it and not settled is due again."""

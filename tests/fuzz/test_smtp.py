@@ -11,7 +11,7 @@ from tests.fuzz.soup import BOTH_FORMS, grows_linearly, soups
 
 WORDS = (
     b"FROM: TO: <> < > @ @a: @a,@b: a@b a@[192.0.2.1] a@[IPv6:::1] postmaster <postmaster> SIZE=1 SIZE= BODY=8BITMIME AUTH=<> AUTH=+41 "
-    b"RET=FULL NOTIFY=NEVER ORCPT=rfc822;a@b ENVID=x SMTPUTF8 = + , : ; . .. ( ) [ ] \\ a b.c xn--a- PLAIN LOGIN AGEAYg== LAST 10"
+    b"RET=FULL NOTIFY=NEVER ORCPT=rfc822;a@b ENVID=x SMTPUTF8 BY=-9;RT MT-PRIORITY=-9 = + , : ; . .. ( ) [ ] \\ a b.c xn--a- PLAIN LOGIN AGEAYg== LAST 10"
 ).split()
 MARKS = [b" ", b" ", b"\t", b'"', b'""', b'"a b"', b"\xc3\xa4", b"\xe2\x80\xae", b"\0", b"\r"]
 SOUPS = soups([*MARKS, *WORDS])

@@ -9,6 +9,7 @@ import pytest
 
 from tests.journeys.administrator import mailhost
 from tests.journeys.readers import Person, by_imap
+from tests.journeys.test_reload import write
 from tests.service import END_SECONDS, Server, serving
 
 pytestmark = pytest.mark.service
@@ -28,8 +29,7 @@ def test_a_listed_network_relays(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server:
         here = server.addresses[0]
         assert send(server, "carol@blue.test", here)[0] == [550, 250]
-        config = Path(server.facts["config"])
-        config.write_text(config.read_text() + '\n[relay]\nnetworks = ["127.0.0.0/8"]\n')
+        write(server, "relay.networks", ["127.0.0.0/8"])
         server.process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + END_SECONDS
         while (said := send(server, "carol@blue.test", here))[0] != [250, 250]:

@@ -134,6 +134,23 @@ def test_what_a_dead_node_had_goes_by_another_when_its_lease_is_over(tmp_path: P
     assert arrived(far) == {TO: 2}
 
 
+def test_what_a_dead_node_had_is_its_own_when_it_starts_again(tmp_path: Path, shared: str) -> None:
+    """It waits for no lease, and the other one has not touched it."""
+    with abroad(tmp_path) as (far, zone, settings), node(tmp_path, 1, *settings, shared) as one:
+        add(one, WRITER)
+        far.hold = "dot"
+        send_one(one)
+        until_held(far, zone, "dot")
+        with node(tmp_path, 2, *names(settings, "mx2.red.test"), shared) as two:
+            one.kill()
+            far.life = 1
+            with node(tmp_path, 1, *names(settings, "mx1.red.test"), shared):
+                until_said(far, 1)
+                wait_until_empty(two)
+    assert arrived(far) == {TO: 2}
+    assert [talk.hello for talk in far.conversations if talk.said] == ["mx1.red.test"]
+
+
 def test_a_node_that_slept_through_its_lease_sends_nothing_that_others_have_sent(tmp_path: Path, shared: str) -> None:
     """As a machine that was suspended. Only what was under way when it fell asleep comes twice."""
     slow = ("relay.lease=2s", "relay.most_connections=1")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,9 @@ from mailhost.database.database import Database
 from mailhost.delivery.directory import Directory
 from mailhost.events.event import FAULT, QUEUE_DEFER, QUEUE_DONE, Event, Events
 from mailhost.ids import AccountId, now
-from mailhost.queue import entries
+from mailhost.queue import claims, control, entries
 from mailhost.queue.values import Acceptance, Delivery, State
+from mailhost.relay import worker
 from mailhost.relay.attempt import Connector, RelaySettings
 from mailhost.relay.dns import Resolver
 from mailhost.relay.lane import MOST_BREAKS, LaneSettings
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.slow
 TEXT = b"Subject: x\r\n\r\nbody\r\n"
 QUICK = Timeouts(greeting=5, command=5, data=5, block=5, end=5, message=10)
 SECONDS = 20
+SETTLE = claims.settle
 
 
 @dataclass
@@ -44,9 +47,13 @@ class Office:
     task: asyncio.Task[None]
     told: list[Event] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    faults: list[Event] | None = None
+    """Those that a test expects."""
 
     def hears(self, event: Event) -> None:
-        assert event.kind != FAULT, event.cause
+        if event.kind == FAULT:
+            assert self.faults is not None, event.cause
+            self.faults.append(event)
         if event.kind in (QUEUE_DONE, QUEUE_DEFER):
             self.told.append(event)
             self.news.set()
@@ -309,3 +316,91 @@ async def test_a_host_that_is_of_no_use_after_hello_is_left_alone(database: Data
         assert await red.states(mail) == [State.WAITING]
     assert "says hello, and ends" in str(told.cause) or "a reply to nothing" in str(told.cause)
     assert host.connections <= MOST_BREAKS
+
+
+class Failing:
+    """An operation of the ledger that fails some times: `claims.settle`, as the relay calls it."""
+
+    def __init__(self, times: int, error: type[Exception]) -> None:
+        self.left, self.error = times, error
+
+    def __call__(self, tx: Any, results: Any) -> None:
+        if self.left:
+            self.left -= 1
+            raise self.error("not now")
+        SETTLE(tx, results)
+
+
+async def test_what_could_not_be_written_down_is_tried_again_after_a_while(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One message, one more try: not at once, and not never."""
+    monkeypatch.setattr(claims, "settle", Failing(1, RuntimeError))
+    monkeypatch.setattr(worker, "FAULTY_AGAIN", timedelta(seconds=1))
+    host = Host(replies={"RCPT": "450 4.2.1 later"})
+    schedule = Schedule((timedelta(hours=1),))
+    async with (
+        twisted_here(),
+        serving(host) as port,
+        office(database, tmp_path, {"blue.test": port}, schedule=schedule) as red,
+    ):
+        red.faults = []
+        mail = await red.send("a@blue.test")
+        begun = now()
+        await red.until(1)
+        assert now() - begun >= 900
+        (row,) = await red.rows(mail)
+    assert (row.state, row.tries, row.status) == (State.WAITING, 1, "4.2.1")
+    assert len(red.faults) >= 1
+    assert sum(line.startswith("RCPT") for line in host.heard) == 2
+
+
+async def test_what_is_held_or_put_off_while_it_waits_for_its_turn_is_not_sent(
+    database: Database, tmp_path: Path
+) -> None:
+    host = Host()
+    settings = Settings(rate=lambda _: 60)
+    async with twisted_here(), serving(host) as port, office(database, tmp_path, {"blue.test": port}, settings) as red:
+        mail = [await red.send(f"u{at}@blue.test") for at in range(4)]
+        await red.until(1)
+        ids = [row.id for each in mail for row in await red.rows(each) if row.state is State.WAITING]
+        await database.write(control.hold, ids[:-1])
+        await red.until(2)
+        await asyncio.sleep(2.5)
+        assert (await red.states(*mail)).count(State.RELAYED) == 2
+        await database.write(control.try_at, ids, now())
+        await red.until(4)
+    assert len(host.contents) == 4
+
+
+class Closing(Host):
+    """Hangs up at RSET."""
+
+    def _usual(self, verb: str, extensions: list[str]) -> str:
+        if verb == "RCPT" and "bad" in self.heard[-1]:
+            return "550 5.1.1 nobody"
+        return "close" if verb == "RSET" else super()._usual(verb, extensions)
+
+
+async def test_refusals_are_no_broken_connections(database: Database, tmp_path: Path) -> None:
+    host = Closing([])
+    one = Settings(LaneSettings(1))
+    async with twisted_here(), serving(host) as port, office(database, tmp_path, {"blue.test": port}, one) as red:
+        mail = [await red.send("bad@blue.test") for _ in range(4)]
+        mail += [await red.send("good@blue.test") for _ in range(2)]
+        await red.until(6)
+        assert await red.states(*mail) == [State.BOUNCED] * 4 + [State.RELAYED] * 2
+
+
+async def test_lanes_that_wait_for_their_turn_take_no_place(database: Database, tmp_path: Path) -> None:
+    settings = Settings(LaneSettings(1), most_in_all=2, rate=lambda name: 0 if name == "c.test" else 2)
+    async with twisted_here(), serving(Host()) as a, serving(Host()) as b, serving(Host()) as c:
+        async with office(database, tmp_path, {"a.test": a, "b.test": b, "c.test": c}, settings) as red:
+            for name in ("a.test", "b.test"):
+                for _ in range(3):
+                    await red.send(f"x@{name}")
+            await red.until(2)
+            await red.send("x@c.test")
+            await red.until(3)
+            begun = now()
+        assert now() - begun < 3_000, "what only waits for its turn does not delay the end"

@@ -51,7 +51,7 @@ def test_little_cpu_time_is_not_told() -> None:
 def test_the_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    put("new\n", page)
+    put("new\n", page, BEGIN, END)
     assert page.read_text() == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
 
 
@@ -59,5 +59,5 @@ def test_a_page_without_the_markers_is_left_as_it_is(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text("nothing of the kind\n")
     with pytest.raises(SystemExit):
-        put("new\n", page)
+        put("new\n", page, BEGIN, END)
     assert page.read_text() == "nothing of the kind\n"

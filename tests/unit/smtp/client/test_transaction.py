@@ -548,6 +548,13 @@ async def test_what_is_to_be_returned_goes_to_nobody_who_would_keep_it(hello: st
     assert await outcome(hello, replace(message(), by=By(seconds, "R"))) == ["5.4.7"]
 
 
+@pytest.mark.parametrize("seconds", [0, -1])
+async def test_with_no_time_left_it_goes_to_nobody(seconds: int) -> None:
+    """A time that is over is no time to be told with R (RFC 2852 section 4)."""
+    hello = TIMED.replace("DELIVERBY 10,x", "DELIVERBY")
+    assert await outcome(hello, replace(message(), by=By(seconds, "R"))) == ["5.4.7"]
+
+
 async def test_by_lmtp_it_is_delivered_at_once() -> None:
     script = f"""
         S: 220 here
