@@ -55,12 +55,6 @@ async def proof(database: Database) -> Sums:
     return await database.read(queue.sums)
 
 
-async def recipients(database: Database) -> dict[str, int]:
-    """Of all that was accepted and is not yet forgotten: how many are stored, wait, ..."""
-    states = await database.read(entries.states)
-    return {state.name.lower(): count for state, count in sorted(states.items())}
-
-
 async def _accounts(database: Database) -> AsyncIterator[Finding]:
     for account in await database.read(store.accounts):
         for check, question in OF_ACCOUNTS.items():
