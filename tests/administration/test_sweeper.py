@@ -155,7 +155,9 @@ async def test_finished_deliveries_go_and_waiting_ones_stay(database: Database, 
     waiting = await accept(database, State.WAITING, State.STORED, at=clock.at)
     for _ in range(3):
         await accept(database, State.RELAYED, State.CANCELLED, at=clock.at)
-    await accept(database, State.BOUNCED, at=clock.at)  # its sender has not heard of it yet: its text is needed for that
+    await accept(
+        database, State.BOUNCED, at=clock.at
+    )  # its sender has not heard of it yet: its text is needed for that
     assert await its.after(2 * timedelta(hours=1)) == Swept(0, 0, 3, 0)
     assert await database.read(count_rows, acceptance, delivery) == [5, 9]
     assert await its.after(31 * DAY) == Swept(0, 4, 1, 0)
