@@ -155,7 +155,7 @@ def report(results: Results) -> str:
     return f"{text}\n\nBelow half the peer's: {'; '.join(behind) or 'none'}.\n"
 
 
-def put(text: str, path: Path, begin_mark: str, end_mark: str) -> None:
+def put(text: str, path: Path, begin_mark: str = BEGIN, end_mark: str = END) -> None:
     """Between the markers of a file, in place of what stood there."""
     whole = path.read_text()
     head, begin, rest = whole.partition(begin_mark)

@@ -36,16 +36,18 @@ ZONE = {
 
 
 @contextmanager
-def two_offices(folder: Path) -> Iterator[tuple[Server, Server]]:
+def two_offices(folder: Path, *, wire: bool = False) -> Iterator[tuple[Server, Server]]:
     """red.test and blue.test; DNS leads from each to the other."""
     bases = {"red": free_base(), "blue": free_base()}
     with dns_server(ZONE) as (_, port), ExitStack() as stack:
-        red, blue = (stack.enter_context(office(folder, name, bases, port)) for name in bases)
+        red, blue = (stack.enter_context(office(folder, name, bases, port, wire=wire)) for name in bases)
         yield red, blue
 
 
 @contextmanager
-def office(folder: Path, name: str, bases: dict[str, int], dns_port: int, *more: str) -> Iterator[Server]:
+def office(
+    folder: Path, name: str, bases: dict[str, int], dns_port: int, *more: str, wire: bool = False
+) -> Iterator[Server]:
     """One of several that find each other on the ports from their bases on; `more` settings where it wants some."""
     places = ", ".join(f'"mx.{each}.test:25" = "127.0.0.1:{base}"' for each, base in bases.items())
     settings = (
@@ -57,7 +59,7 @@ def office(folder: Path, name: str, bases: dict[str, int], dns_port: int, *more:
         *more,
     )
     is_new = not (folder / name).exists()
-    with serving(folder / name, *settings, base=bases[name]) as server:
+    with serving(folder / name, *settings, base=bases[name], wire=wire) as server:
         if is_new:
             add(server, PEOPLE[name])
         yield server
