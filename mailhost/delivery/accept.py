@@ -191,6 +191,8 @@ def _ledger(request: AcceptRequest, placed: dict[tuple[BlobId, MailboxId], Place
 def _carriers(request: AcceptRequest) -> dict[MailboxId | str, DeliveryId]:
     """Of recipients that lead to one address, whose row carries the message there: one that was named himself, and wants to hear of it."""
     carriers: dict[MailboxId | str, DeliveryId] = {}
+    if len({_end_of(route) for recipient in request.recipients for route in recipient.routes}) == request.rows:
+        return carriers  # as nearly always: nobody is led to twice
     for recipient in sorted(request.recipients, key=lambda each: (each.expanded, each.notify == "NEVER")):
         for route in recipient.routes:
             carriers.setdefault(_end_of(route), route.delivery)

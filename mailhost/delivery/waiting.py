@@ -153,8 +153,12 @@ class WaitingDeliveries:
         return Millis(self._clock() + wait // timedelta(milliseconds=1))
 
     def _published(self, changes: Sequence[object]) -> None:
-        if any(isinstance(change, Queued | DirectoryChanged) for change in changes):
+        if any(isinstance(change, DirectoryChanged) or _is_for_here(change) for change in changes):
             self._wake.set()
+
+
+def _is_for_here(change: object) -> bool:
+    return isinstance(change, Queued) and any(not share.destination for share in change.shares)
 
 
 def store(

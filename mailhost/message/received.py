@@ -74,6 +74,8 @@ def received_count(block: bytes) -> int:
 def visits(block: bytes, host: str) -> int:
     """How often a message has passed this host: what comes back again and again is in a loop (RFC 5321 section 6.3)."""
     ours = _by(host)
+    if ours.search(block) is None:
+        return 0
     return sum(name.lower() == b"received" and ours.search(raw) is not None for name, raw in fields(block))
 
 
