@@ -333,7 +333,7 @@ class Relay(Section, frozen=True):
     most_connections: Annotated[int, Least(1), Most(1_000)] = 10
     """Connections to one destination: two at first, more while it goes well, half as many when one fails."""
     most_connections_in_all: Annotated[int, Least(2), Most(10_000)] = 500
-    """To all of them; destinations that could not be reached take half of these at most."""
+    """To all of them; destinations of which nobody knows whether they can be reached take half of these at most."""
     idle_timeout: Span = seconds(3)
     """How long a connection is kept for the next message to the same destination."""
     lease: Annotated[Duration, Least(seconds(1))] = minutes(15)

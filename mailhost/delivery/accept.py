@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mailhost.database.errors import Refused
 from mailhost.database.marks import for_many
@@ -220,51 +221,23 @@ def _row(
     carriers: dict[MailboxId | str, DeliveryId],
 ) -> Delivery:
     acceptance = request.acceptance
-    place = placed.get((acceptance.blob, route.mailbox.id)) if route.mailbox else None
     original = recipient.original or recipient.address
-    account, mailbox = (route.mailbox.account, route.mailbox.id) if route.mailbox else (None, None)
-    if place is not None:
-        return Delivery(
-            route.delivery,
-            acceptance.journey,
-            parent,
-            route.address,
-            original,
-            "",
-            State.STORED,
-            account=account,
-            mailbox=mailbox,
-            uid=place.uid,
-            finished_at=acceptance.at,
-            notify=notify,
-        )
+    row = partial(Delivery, route.delivery, acceptance.journey, parent, route.address, original, notify=notify)
+    place = placed.get((acceptance.blob, route.mailbox.id)) if route.mailbox else None
+    if route.mailbox and place is not None:
+        account, mailbox = route.mailbox.account, route.mailbox.id
+        at = acceptance.at
+        return row("", State.STORED, account=account, mailbox=mailbox, uid=place.uid, finished_at=at)
     if carriers.get(_end_of(route), route.delivery) != route.delivery:
-        return Delivery(
-            route.delivery,
-            acceptance.journey,
-            parent,
-            route.address,
-            original,
-            route.domain,
-            State.DISCARDED,
-            reason=ONE_COPY,
-            finished_at=acceptance.at,
-            notify=notify,
-        )
+        return row(route.domain, State.DISCARDED, reason=ONE_COPY, finished_at=acceptance.at)
     reason = "relay to other hosts" if route.domain else "its mailbox was not there"
     if acceptance.release_at is not None:
         reason = HELD
-    return Delivery(
-        route.delivery,
-        acceptance.journey,
-        parent,
-        route.address,
-        original,
+    return row(
         route.domain,
         State.WAITING,
         reason=reason,
         next_try=acceptance.release_at or acceptance.at,
-        notify=notify,
         sender=acceptance.login or 0,
         priority=acceptance.priority,
     )

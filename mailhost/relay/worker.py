@@ -73,7 +73,7 @@ class Relay:
         clock: Clock = Clock(),
     ) -> None:
         self._database, self._events, self._claimant = database, events, claimant
-        self._connector, self._schedule = connector, notices.schedule
+        self._schedule = notices.schedule
         self._settings, self._clock = settings, clock
         self._agenda = Agenda(connector.key)
         self._outcomes = Outcomes(database, notices, events, self._schedule, clock.now, self._agenda.add)
